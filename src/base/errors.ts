@@ -1,0 +1,95 @@
+/*
+  Errors of the world (a port in use, a bad setting, a full disk): each has a code, a cause and a cure.
+
+  One line reads: RMQ-1003 cannot listen on 127.0.0.1:1883 (mqtt tcp): in use by pid 812. Stop it, or set mqtt.tcp.port.
+                  code     title         detail                                            cure
+
+  Our own bugs are `assert`, the peer's faults are `ProtocolViolation`; neither has a code. Codes are never reused.
+  `src/ERRORS.md` explains each of them for the operator; the tidy test holds the two lists equal.
+*/
+
+export interface ErrorEntry {
+  /** What did not work, in words that the detail continues. */
+  readonly title: string;
+  /** What to do about it, unless the place that throws knows better. */
+  readonly cure: string;
+}
+
+export const ERROR_TABLE = {
+  'RMQ-1001': { title: 'cannot read settings', cure: 'Check the path and that this user may read the file' },
+  'RMQ-1002': { title: 'settings are not valid', cure: 'Correct the value; config/server.toml shows the form' },
+  'RMQ-1003': { title: 'cannot listen', cure: 'Stop the process that has the port, or set another port (0 picks a free one)' },
+  'RMQ-1004': { title: 'data directory is in use', cure: 'Stop the other broker with `robust-server stop`, or set another data_path' },
+  'RMQ-1005': { title: 'data directory cannot be used', cure: 'Give this user the right to write there, or set another data_path' },
+  'RMQ-1006': { title: 'this platform is not supported', cure: 'Use Linux on x64 or arm64 with Node 20.19 or later, 22 or 24' },
+  'RMQ-1007': { title: 'build failed', cure: 'Run `npm ci` and `npm run build`, and read its output' },
+  'RMQ-1008': {
+    title: 'native transport is not available',
+    cure: 'Install a C++17 compiler and run `npm run build`, or set runtime.transport = "auto"',
+  },
+  'RMQ-1009': { title: 'server is not running', cure: 'Start it with `robust-server start`, or name the data_path that it uses' },
+  'RMQ-1010': { title: 'server did not start', cure: 'Read data_path/server.log, or start it with --foreground' },
+  'RMQ-1011': { title: 'server did not stop in time', cure: 'Look at its log, then end it by `kill -9` and its pid' },
+  'RMQ-1012': {
+    title: 'listening beyond this machine needs authentication',
+    cure: 'Use a loopback address, or write security.profile = "open" to let everybody in',
+  },
+  'RMQ-1013': {
+    title: 'shard failed',
+    cure: 'The other shards go on and the shard is started again; report the log lines before this one',
+  },
+  'RMQ-1014': {
+    title: 'server cannot go on',
+    cure: 'Report the log lines before this one; acknowledged messages are safe as far as their topic promises',
+  },
+  'RMQ-1015': { title: 'control socket failed', cure: 'Use a data_path on a local disk whose user may write there' },
+  'RMQ-1016': {
+    title: 'descriptors are used up',
+    cure: 'Raise the limit of open files (`ulimit -n`, systemd LimitNOFILE), or lower mqtt.connections_max',
+  },
+  'RMQ-1017': {
+    title: 'WebSocket engine is not available',
+    cure: 'Run `npm ci` again so that uWebSockets.js is installed, or set mqtt.ws.engine = "ws"',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+export interface BrokerErrorOptions {
+  readonly cause?: unknown;
+  /** A cure that fits this case better than the one in the table. */
+  readonly cure?: string;
+}
+
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+  readonly code: ErrorCode;
+  readonly cure: string;
+
+  /** @param detail continues the title of the code: `on 127.0.0.1:1883 (mqtt tcp): in use by pid 812`. No full stop at its end. */
+  constructor(code: ErrorCode, detail: string, options: BrokerErrorOptions = {}) {
+    const entry: ErrorEntry = ERROR_TABLE[code];
+    super(`${code} ${entry.title} ${detail}`.trimEnd(), options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.cure = options.cure ?? entry.cure;
+  }
+
+  /** Code, what happened and cure: what an operator reads. */
+  get line(): string {
+    // A message of several lines is a list: the cure stands below it.
+    return this.message.includes('\n') ? `${this.message}\n  ${this.cure}.` : `${this.message}. ${this.cure}.`;
+  }
+}
+
+/** What to show of anything that was thrown: our own errors with code and cure, others by their message. */
+export function describeError(error: unknown): string {
+  if (error instanceof BrokerError) return error.line;
+  if (error instanceof Error) return error.message;
+  return String(error);
+}
+
+/** The `code` that Node puts on errors of system calls (EADDRINUSE, ENOENT); empty for anything else. */
+export function systemCodeOf(error: unknown): string {
+  if (!(error instanceof Error) || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}

@@ -1,0 +1,148 @@
+/*
+  What the protocols and the runtime see of the broker. One broker per shard; it is called on its shard's thread only.
+
+  S is the protocol's subscriber (for MQTT: the session). The broker compares it by identity and reads nothing of it.
+  With one shard every `done` is called before the call returns.
+*/
+
+export type ShardId = number;
+
+export interface SubscriptionOptions {
+  readonly qos: 0 | 1 | 2;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+  /** MQTT 5 Subscription Identifier; 0 if none. */
+  readonly identifier: number;
+}
+
+/** One subscriber of a topic, its overlapping subscriptions merged: one delivery, highest QoS, all identifiers (MQTT 5 §3.3.4). */
+export interface Receiver<S> {
+  readonly subscriber: S;
+  readonly qos: 0 | 1 | 2;
+  /** In ascending order, without duplicates. */
+  readonly identifiers: readonly number[];
+  /** True if a subscription of the highest QoS has it. */
+  readonly retainAsPublished: boolean;
+  /** True if every matching subscription has it. */
+  readonly noLocal: boolean;
+}
+
+/** The compiled match of one topic name. Good while `version` equals the broker's `subscriptionVersion`. */
+export interface Route<S> {
+  readonly topic: string;
+  readonly version: number;
+  /** On this shard. */
+  readonly receivers: readonly Receiver<S>[];
+  /** Other shards with at least one matching subscription, ascending. */
+  readonly shards: readonly ShardId[];
+  /** The protocol's own compilation of this route (groups, target lists); null until the protocol makes it, dropped with the route. */
+  plan: unknown;
+}
+
+/** A message kept by the broker: retained, or waiting in a session. `frame` is one MQTT PUBLISH of `version` with its full topic; the broker does not look inside. */
+export interface StoredMessage {
+  readonly topic: string;
+  readonly frame: Uint8Array;
+  readonly version: 4 | 5;
+  /** Milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+  /** 0: never. */
+  readonly expiresAtMs: number;
+}
+
+export interface SubscribeRequest {
+  readonly filter: string;
+  readonly options: SubscriptionOptions;
+}
+
+export type SubscribeStatus = 'granted' | 'quota-exceeded';
+
+export interface SubscribeResult {
+  readonly status: SubscribeStatus;
+  /** False if the subscriber had this filter already (its options are replaced). */
+  readonly isNew: boolean;
+  /** Retained messages to send after the acknowledgement, as retain handling asks (§3.3.1.3): matched on every shard, expired ones left out. */
+  readonly retained: readonly StoredMessage[];
+}
+
+export interface Broker<S> {
+  readonly shard: ShardId;
+  /** Raised by every change that can alter a route. */
+  readonly subscriptionVersion: number;
+  /** Compiles the route of a topic name. Callers cache it by topic number. */
+  compileRoute(topic: string): Route<S>;
+  /** Adds or replaces subscriptions; `done` when every shard routes by them. Filters were checked by the protocol. Results in order of the requests. */
+  subscribe(subscriber: S, requests: readonly SubscribeRequest[], done: (results: readonly SubscribeResult[]) => void): void;
+  /** Which of the filters existed. Takes effect at once. */
+  unsubscribe(subscriber: S, filters: readonly string[]): readonly boolean[];
+  /** Takes away everything a subscriber had: its session ended or moved. */
+  forget(subscriber: S): void;
+  subscriptionsOf(subscriber: S): readonly SubscribeRequest[];
+  /** Stores (or with an empty payload: null, removes) the retained message of a topic; `done('stored')` when its owner has it. */
+  retain(topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void): void;
+  readonly directory: SessionDirectory;
+  /** Counts for status pages. */
+  readonly subscriptionCount: number;
+  readonly retainedCount: number;
+  /** Expires retained messages, times out claims. */
+  onTick(nowMs: number): void;
+}
+
+/**
+ * Which shard holds the session of a client identifier: exactly one. The registrar of an identifier is shard hash(clientId) mod shards;
+ * claims of one identifier are served one after another there.
+ */
+export interface SessionDirectory {
+  /** Set once by the protocol: gives up a session that this shard holds (ends its connection with `session taken over`), and answers with its state, or null if there is none or `discard` asks to end it. When the claimant is this very shard the session may stay as it is: only its connection goes, and the answer is null. */
+  onSurrender: (clientId: string, discard: boolean, claimant: ShardId, answer: (state: Uint8Array | null) => void) => void;
+  /**
+   * A client connects on this shard. `done` when no other shard or connection has the session any more: with the state of the earlier
+   * session if it was held elsewhere and `discard` is false, else null. For a session held by this very shard onSurrender is called too.
+   * @returns a ticket for `cancelClaim`.
+   */
+  claim(clientId: string, discard: boolean, done: (state: Uint8Array | null) => void): number;
+  /** The connection went away while its claim waited: `done` is not called; the session state that arrives is dropped or kept by `onOrphan`. */
+  cancelClaim(ticket: number): void;
+  /** State that arrived for a claim that was cancelled: the protocol keeps it as an offline session of this shard. */
+  onOrphan: (clientId: string, state: Uint8Array) => void;
+  /** The session ended; nobody holds the identifier now. Ignored if this shard does not hold it. */
+  release(clientId: string): void;
+}
+
+/** Messages between the brokers of two shards. Small, rare; encoded by msgpackr in runtime/envelope.ts. */
+export type PeerMessage =
+  | { readonly kind: 'interest-add'; readonly ticket: number; readonly filter: string; readonly wantsRetained: boolean }
+  | { readonly kind: 'interest-added'; readonly ticket: number; readonly retained: readonly StoredMessage[] }
+  | { readonly kind: 'interest-remove'; readonly filter: string }
+  | { readonly kind: 'retain'; readonly ticket: number; readonly topic: string; readonly message: StoredMessage | null }
+  | { readonly kind: 'retained'; readonly ticket: number; readonly status: 'stored' | 'quota-exceeded' }
+  | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly discard: boolean }
+  | { readonly kind: 'surrender'; readonly ticket: number; readonly clientId: string; readonly discard: boolean }
+  | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
+  | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
+  | { readonly kind: 'release'; readonly clientId: string }
+  | { readonly kind: 'holds'; readonly clientIds: readonly string[] };
+
+/** How a broker reaches the other shards of its node. First in, first out per peer. */
+export interface PeerLinks {
+  readonly self: ShardId;
+  /** All shards of the node, also this one. */
+  readonly shardCount: number;
+  send(to: ShardId, message: PeerMessage): void;
+  /** Set once by the broker. */
+  onMessage: (from: ShardId, message: PeerMessage) => void;
+  /** A peer died and was replaced by an empty one: forget its interest and sessions, tell it ours, answer what waited for it. Set once by the broker. */
+  onPeerReplaced: (peer: ShardId) => void;
+}
+
+/** The hot crossing: runs of PUBLISH frames to a shard that has receivers. */
+export interface RunLinks {
+  /**
+   * @param topic, generation the sender's number of the topic: the receiver caches its route by them.
+   * @returns false if the bytes were taken, but the link is congested: stop reading whoever feeds it until `onLinkRelieved`.
+   */
+  forward(to: ShardId, topic: number, generation: number, version: 4 | 5, count: number, bytes: Uint8Array, offset: number, length: number): boolean;
+  /** Set once by the protocol. */
+  onLinkRelieved: (to: ShardId) => void;
+}

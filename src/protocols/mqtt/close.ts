@@ -1,0 +1,82 @@
+import type { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+import { encodeConnack, encodeDisconnect } from './encode.js';
+import { connackCodeFor, NO_CONNACK, type ProtocolViolation, reasonName } from './errors.js';
+import { endSession, scheduleExpiry, scheduleWill } from './session-end.js';
+import { releaseWaiters } from './throttle.js';
+
+/** How long the last words to a client may take to leave. */
+const LINGER_MS = 2_000;
+
+/** The peer broke the protocol: it hears why where its version allows, and goes. */
+export function refuseViolation(context: MqttContext, connection: MqttConnection, violation: ProtocolViolation): void {
+  context.counters.violations += 1;
+  endConnection(context, connection, violation.reasonCode, violation.message);
+}
+
+/** Ends a connection for a reason: CONNACK or DISCONNECT with the code, then the close. What waits to be sent is sent first. */
+export function endConnection(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
+  if (connection.phase === 'closing') return;
+  if (connection.phase === 'connected') sayDisconnect(context, connection, reasonCode, sentence);
+  if (context.log.isEnabled('debug')) {
+    context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id, client: connection.session?.clientId });
+  }
+  closeConnection(context, connection, true);
+}
+
+/** Refuses a CONNECT: CONNACK with the code where the version has one for it, then the close. */
+export function refuseConnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
+  if (connection.phase === 'closing') return;
+  const code = connackCodeFor(connection.version, reasonCode);
+  if (code !== NO_CONNACK) context.commands.sendCopy(connection.id, encodeConnack({ version: connection.version, sessionPresent: false, reasonCode: code, properties: null }));
+  context.counters.connectionsRefused += 1;
+  context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id });
+  closeConnection(context, connection, true);
+}
+
+/** @param willIsDue false where the client took its will back. */
+export function closeConnection(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
+  if (connection.phase === 'closing') return;
+  if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
+  connection.phase = 'closing';
+  detachSession(context, connection, willIsDue);
+  context.silence.cancel(connection.id);
+  context.commands.close(connection.id, LINGER_MS);
+}
+
+/** The `closed` row came: nothing of the connection is left, its number goes back. */
+export function forgetConnection(context: MqttContext, connection: MqttConnection, cause: string): void {
+  if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
+  const session = connection.session;
+  if (context.log.isEnabled('debug')) context.log.debug('client.disconnected', cause, { connection: connection.id, client: session?.clientId });
+  connection.phase = 'closing';
+  detachSession(context, connection, true);
+  context.silence.cancel(connection.id);
+  context.connections[connection.id] = null;
+  context.connectionCount -= 1;
+  context.commands.release(connection.id);
+}
+
+/** Parts session and connection: the will is scheduled, the session waits for its client or ends. */
+export function detachSession(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
+  const session = connection.session;
+  if (session === null) return;
+  connection.session = null;
+  context.commands.listForget(connection.id);
+  session.connection = null;
+  session.slot = -1;
+  session.isCongested = false;
+  session.updateReady();
+  releaseWaiters(context, session);
+  if (willIsDue && connection.will !== null) scheduleWill(context, session, connection.will);
+  connection.will = null;
+  if (session.expirySeconds === 0) endSession(context, session);
+  else scheduleExpiry(context, session);
+}
+
+function sayDisconnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
+  if (connection.version !== 5) return;
+  const reasonString = connection.wantsProblemInformation && reasonCode >= REASON.unspecifiedError ? sentence : null;
+  context.commands.sendCopy(connection.id, encodeDisconnect(reasonCode, reasonString, connection.packetBytesMax));
+}

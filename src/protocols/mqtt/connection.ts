@@ -1,0 +1,42 @@
+import type { ConnectionId } from '../../transport/ports.js';
+import { OutboundAliases } from './outbound-aliases.js';
+import type { MqttSession } from './session.js';
+import type { Will } from './will.js';
+
+/** waiting: for CONNECT. claiming: CONNECT is read, the session is being fetched. closing: nothing the peer sends counts any more. */
+export type Phase = 'waiting' | 'claiming' | 'connected' | 'closing';
+
+/** One network connection. A session owns no sockets and no timers; this is where the two meet. */
+export class MqttConnection {
+  readonly id: ConnectionId;
+  phase: Phase = 'waiting';
+  /** From CONNECT: 3 is MQTT 3.1, 4 is 3.1.1. */
+  version: 3 | 4 | 5 = 4;
+  session: MqttSession | null = null;
+  /** 100 ms ticks of silence after which the client counts as dead: 1.5 times its keep-alive. 0: it may be silent for ever. */
+  silenceTicksMax = 0;
+  /** The client's Receive Maximum; 65535 before MQTT 5. */
+  receiveMaximum = 65535;
+  /** The client's Maximum Packet Size; 0: no limit. */
+  packetBytesMax = 0;
+  /** False: the client asked us to keep reasons and user properties to ourselves (MQTT 5 §3.1.2.11.7). */
+  wantsProblemInformation = true;
+  will: Will | null = null;
+  /** Topics by alias, as UTF-8, from the client; null until it uses one. */
+  inboundAliases: (Uint8Array | null)[] | null = null;
+  outboundAliases: OutboundAliases | null = null;
+  /** QoS > 0 publishes that came in this turn, not yet acknowledged on the wire; good for `turn` only. */
+  turnPublishes = 0;
+  turn = -1;
+  /** How many reasons there are to leave its bytes in the kernel. */
+  pauses = 0;
+  /** The session this publisher waits for; null if none. */
+  heldBy: MqttSession | null = null;
+  isHeldByLink = false;
+  /** Ticket of the session claim while `claiming`. */
+  claimTicket = -1;
+
+  constructor(id: ConnectionId) {
+    this.id = id;
+  }
+}

@@ -1,0 +1,140 @@
+import { assert } from '../../base/assert.js';
+import type { Clock } from '../../base/clock.js';
+import type { Logger } from '../../base/logger.js';
+import type { Random } from '../../base/random.js';
+import { TimingWheel } from '../../base/timing-wheel.js';
+import type { Broker, Route, RunLinks, ShardId } from '../../broker/ports.js';
+import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
+import type { MqttConnection } from './connection.js';
+import { DeadlineHeap } from './deadline-heap.js';
+import type { MqttLimits } from './limits.js';
+import { type Plan, releasePlan } from './plan.js';
+import { RouteCache } from './route-cache.js';
+import { RunView } from './run-view.js';
+import type { MqttSession } from './session.js';
+
+/** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
+const WHEEL_SLOTS = 4096;
+
+/** What happened on this shard since it started. Read by status pages. */
+export interface MqttCounters {
+  connectionsAccepted: number;
+  connectionsRefused: number;
+  publishesIn: number;
+  sessionsTakenOver: number;
+  keepAliveExpired: number;
+  violations: number;
+  willsPublished: number;
+  /** Messages for a session whose queue was full. */
+  droppedQueueFull: number;
+  /** QoS 0 messages for a receiver above its high mark, where the transport does not count them itself. */
+  droppedQos0: number;
+  droppedExpired: number;
+  /** Larger than the receiver's Maximum Packet Size (MQTT-3.1.2-25). */
+  droppedTooLarge: number;
+  /** Retained messages that found the store full. */
+  retainedRefused: number;
+  publishersPaused: number;
+}
+
+export interface MqttParts {
+  readonly transport: Transport;
+  readonly broker: Broker<MqttSession>;
+  readonly runLinks: RunLinks;
+  readonly limits: MqttLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** The state of the MQTT engine of one shard, handed to every verb. */
+export class MqttContext {
+  readonly transport: Transport;
+  readonly commands: CommandSink;
+  readonly broker: Broker<MqttSession>;
+  readonly runLinks: RunLinks;
+  readonly limits: MqttLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** By number; null where the number is another engine's or free. */
+  readonly connections: (MqttConnection | null)[] = [];
+  connectionCount = 0;
+  readonly sessions: Map<string, MqttSession> = new Map();
+  readonly routes: RouteCache;
+  readonly peerRoutes: Map<ShardId, RouteCache> = new Map();
+  /** Raised when a session with subscriptions goes on line or changes how it is encoded: plans are made anew. */
+  sessionEpoch = 0;
+  /** Number of the turn, for counts that are good for one turn. */
+  turn = 0;
+  /** Milliseconds since the epoch as of the last tick or turn: exact enough for expiry. */
+  nowMs: number;
+  readonly run: RunView = new RunView();
+  /** One deadline per connection: CONNECT, then silence. Keys are connection numbers, ticks are the transport's. */
+  readonly silence: TimingWheel;
+  /** Wills that wait and sessions that end. */
+  readonly deadlines: DeadlineHeap<MqttSession> = new DeadlineHeap();
+  /** Sessions whose publishers are held back. */
+  readonly throttling: Set<MqttSession> = new Set();
+  /** Connections held back by a congested link, by shard. */
+  readonly linkWaiters: Map<ShardId, ConnectionId[]> = new Map();
+  isDraining = false;
+  readonly counters: MqttCounters = {
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    publishesIn: 0,
+    sessionsTakenOver: 0,
+    keepAliveExpired: 0,
+    violations: 0,
+    willsPublished: 0,
+    droppedQueueFull: 0,
+    droppedQos0: 0,
+    droppedExpired: 0,
+    droppedTooLarge: 0,
+    retainedRefused: 0,
+    publishersPaused: 0,
+  };
+  readonly #freeLists: ListId[] = [];
+  #listsMade = 0;
+
+  constructor(parts: MqttParts) {
+    this.transport = parts.transport;
+    this.commands = parts.transport.commands;
+    this.broker = parts.broker;
+    this.runLinks = parts.runLinks;
+    this.limits = parts.limits;
+    this.clock = parts.clock;
+    this.random = parts.random;
+    this.log = parts.log;
+    this.nowMs = parts.clock.nowMs();
+    this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());
+    this.routes = this.newRouteCache();
+  }
+
+  newRouteCache(): RouteCache {
+    return new RouteCache(this.broker, (route: Route<MqttSession>) => {
+      if (route.plan !== null) releasePlan(this, route.plan as Plan);
+      route.plan = null;
+    });
+  }
+
+  connectionOf(id: ConnectionId): MqttConnection {
+    const connection = this.connections[id];
+    assert(connection !== null && connection !== undefined, 'rows come only between open and closed');
+    return connection;
+  }
+
+  takeList(): ListId {
+    const free = this.#freeLists.pop();
+    if (free !== undefined) return free;
+    this.#listsMade += 1;
+    return this.#listsMade - 1;
+  }
+
+  freeList(list: ListId): void {
+    this.commands.listSet(list, EMPTY, 0);
+    this.#freeLists.push(list);
+  }
+}
+
+const EMPTY: Int32Array = new Int32Array(0);

@@ -1,0 +1,134 @@
+import type { BlockId } from '../../transport/ports.js';
+import type { MqttContext } from './context.js';
+import { drainQueue } from './drain.js';
+import { type Group, NO_LIST, type Plan } from './plan.js';
+import { encodeSubscriptionIdentifiers } from './properties.js';
+import { frameLength } from './publish-frame.js';
+import { NO_SPACE, type RunView } from './run-view.js';
+import type { MqttSession } from './session.js';
+import { shapeOf } from './shapes.js';
+import { encodeSpecial } from './special.js';
+import type { Delivery } from './stored-run.js';
+import { throttle } from './throttle.js';
+
+const NO_BLOCK = -1;
+
+/** The run in `context.run` to everybody the plan names. Each receiver's share is independent: a slow one costs its own budget. */
+export function deliver(context: MqttContext, plan: Plan): void {
+  const run = context.run;
+  if (run.qos === 0) {
+    for (const group of plan.all) deliverQos0(context, group, run);
+  } else {
+    for (const group of plan.zero) deliverQos0(context, group, run);
+    for (const group of plan.acknowledged) deliverAcknowledged(context, group, run);
+  }
+  for (const receiver of plan.special) {
+    if (receiver.noLocal && receiver.subscriber === run.session) continue;
+    const qos = Math.min(run.qos, receiver.qos) as 0 | 1 | 2;
+    const retain = receiver.retainAsPublished ? run.retain : 0;
+    deliverSpecial(context, receiver.subscriber, run, qos, retain, receiver.identifiers);
+  }
+}
+
+function deliverQos0(context: MqttContext, group: Group, run: RunView): void {
+  const commands = context.commands;
+  const block = buildBlock(context, group, run, 0);
+  const except = group.noLocal ? run.connection : -1;
+  if (group.list !== NO_LIST) {
+    commands.sendBlockToList(group.list, block, except);
+    return;
+  }
+  for (const session of group.sessions) {
+    if (session.slot < 0 || session.slot === except) continue;
+    if (session.isCongested) context.counters.droppedQos0 += run.count;
+    else commands.sendBlock(session.slot, block, 0);
+  }
+}
+
+function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): void {
+  const commands = context.commands;
+  const sessions = group.sessions;
+  const count = run.count;
+  const qos = (run.qos < group.qos ? run.qos : group.qos) as 1 | 2;
+  let block: BlockId = NO_BLOCK;
+  let delivery: Delivery | null = null;
+  let held = 0;
+  let heldBy: MqttSession | null = null;
+  for (let i = 0; i < sessions.length; i += 1) {
+    const session = sessions[i];
+    if (group.noLocal && session === run.session) continue;
+    if (session.isReady) {
+      const outbound = session.outbound ?? session.openOutbound(context.limits);
+      if (outbound.room() >= count) {
+        if (block === NO_BLOCK) block = buildBlock(context, group, run, qos);
+        const first = outbound.open(count, qos);
+        if (outbound.keepsMessages) {
+          delivery ??= deliveryOf(context, run, qos, group.retainAsPublished === 1 ? run.retain : 0, group.identifiers);
+          keepRun(session, delivery, first);
+        }
+        commands.sendBlock(session.slot, block, first);
+        continue;
+      }
+    }
+    delivery ??= deliveryOf(context, run, qos, group.retainAsPublished === 1 ? run.retain : 0, group.identifiers);
+    enqueue(context, session, delivery);
+    if (session.slot >= 0 && !session.isStalled) {
+      held += 1;
+      heldBy = session;
+    }
+  }
+  // Where most receivers lag, the publisher is too fast: it waits for the last of them. A few slow ones slow nobody down.
+  if (heldBy !== null && held * 2 > sessions.length) throttle(context, run.connection, heldBy);
+}
+
+function buildBlock(context: MqttContext, group: Group, run: RunView, qos: 0 | 1 | 2): BlockId {
+  const shape = shapeOf(group.version, qos, group.retainAsPublished === 1 ? run.retain : 0, 0);
+  if (run.space === NO_SPACE) return context.commands.buildBlockCopy(run.bytes, run.offset, run.length, run.count, run.version, shape, group.identifiers);
+  return context.commands.buildBlock(run.space, run.offset, run.length, run.count, run.version, shape, group.identifiers);
+}
+
+function deliveryOf(context: MqttContext, run: RunView, qos: 0 | 1 | 2, retain: 0 | 1, identifiers: Uint8Array | null): Delivery {
+  return { run: run.stored(context.nowMs), qos, retain, identifiers };
+}
+
+/** Keeps all frames of a delivery, whose packet ids start at `firstPacketId`, for a resend. */
+function keepRun(session: MqttSession, delivery: Delivery, firstPacketId: number): void {
+  const outbound = session.outbound;
+  if (outbound === null) return;
+  let offset = 0;
+  let packetId = firstPacketId;
+  for (let i = 0; i < delivery.run.count; i += 1) {
+    outbound.keep(packetId, delivery, offset);
+    offset += frameLength(delivery.run.bytes, offset);
+    packetId = packetId === 65535 ? 1 : packetId + 1;
+  }
+}
+
+/** Puts a delivery in the session's queue. */
+export function enqueue(context: MqttContext, session: MqttSession, delivery: Delivery): void {
+  const refused = session.openQueue(context.limits).append(delivery);
+  context.counters.droppedQueueFull += refused;
+  session.updateReady();
+}
+
+function deliverSpecial(context: MqttContext, session: MqttSession, run: RunView, qos: 0 | 1 | 2, retain: 0 | 1, identifiers: readonly number[]): void {
+  const encodedIdentifiers = identifiers.length === 0 ? null : encodeSubscriptionIdentifiers(identifiers);
+  if (qos > 0) {
+    enqueue(context, session, deliveryOf(context, run, qos, retain, encodedIdentifiers));
+    drainQueue(context, session);
+    return;
+  }
+  if (session.slot < 0) return;
+  if (session.isCongested) {
+    context.counters.droppedQos0 += run.count;
+    return;
+  }
+  let offset = run.offset;
+  for (let i = 0; i < run.count; i += 1) {
+    const length = frameLength(run.bytes, offset);
+    const packet = encodeSpecial(session, run.bytes, offset, length, run.version, 0, retain, 0, 0, encodedIdentifiers);
+    if (packet === null) context.counters.droppedTooLarge += 1;
+    else context.commands.sendCopy(session.slot, packet);
+    offset += length;
+  }
+}

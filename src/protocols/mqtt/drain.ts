@@ -1,0 +1,95 @@
+import { assert } from '../../base/assert.js';
+import type { MqttContext } from './context.js';
+import type { MessageQueue, QueueEntry } from './message-queue.js';
+import type { Outbound } from './outbound.js';
+import { frameLength, framesLength } from './publish-frame.js';
+import type { MqttSession } from './session.js';
+import { shapeOf } from './shapes.js';
+import { encodeSpecial } from './special.js';
+import type { StoredRun } from './stored-run.js';
+import { releaseWaiters } from './throttle.js';
+
+/** Frames that leave a queue as one block. */
+const BLOCK_FRAMES_MAX = 256;
+
+/**
+ * Sends what waits for a session, as far as its window and its connection allow. Called when either opens. Sends about a high mark's worth
+ * at a time, so that a long queue is never all in the output; what is acknowledged or relieved brings the next part.
+ */
+export function drainQueue(context: MqttContext, session: MqttSession): void {
+  const queue = session.queue;
+  if (queue !== null) {
+    let budget = context.limits.outputHighMarkBytes;
+    while (session.slot >= 0 && !session.isCongested && budget > 0) {
+      const entry = queue.peek();
+      if (entry === undefined) break;
+      const sent = sendSome(context, session, queue, entry);
+      if (sent < 0) break;
+      budget -= sent;
+    }
+  }
+  session.updateReady();
+  if (session.isReady && session.waiters !== null) releaseWaiters(context, session);
+}
+
+/** @returns bytes sent, or -1 if the window is full. */
+function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry): number {
+  const { run, qos } = entry.delivery;
+  if (run.expiresAtMs > 0 && run.expiresAtMs <= context.nowMs) {
+    context.counters.droppedExpired += entry.remaining;
+    queue.take(entry.remaining, framesLength(run.bytes, entry.offset, entry.remaining));
+    return 0;
+  }
+  const outbound = qos > 0 ? session.openOutbound(context.limits) : null;
+  const room = outbound === null ? entry.remaining : outbound.room();
+  if (room === 0) return -1;
+  if (session.isSpecial) return sendSpecial(context, session, queue, entry, outbound);
+  const count = Math.min(entry.remaining, room, BLOCK_FRAMES_MAX);
+  const length = framesLength(run.bytes, entry.offset, count);
+  const bytes = run.expiryOffset < 0 ? run.bytes : agedFrame(run, context.nowMs);
+  const shape = shapeOf(session.version, qos, entry.delivery.retain, 0);
+  const block = context.commands.buildBlockCopy(bytes, entry.offset, length, count, run.version, shape, session.version === 5 ? entry.delivery.identifiers : null);
+  const packetId = outbound === null ? 0 : openIds(outbound, entry, count);
+  context.commands.sendBlock(session.slot, block, packetId);
+  queue.take(count, length);
+  return length;
+}
+
+function sendSpecial(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry, outbound: Outbound | null): number {
+  const { run, qos, retain, identifiers } = entry.delivery;
+  const length = frameLength(run.bytes, entry.offset);
+  const bytes = run.expiryOffset < 0 ? run.bytes : agedFrame(run, context.nowMs);
+  // The size does not depend on the packet id: an oversize packet takes none.
+  const packet = encodeSpecial(session, bytes, entry.offset, length, run.version, qos, retain, 0, qos > 0 ? (outbound as Outbound).nextPacketId : 0, identifiers);
+  if (packet === null) context.counters.droppedTooLarge += 1;
+  else {
+    if (outbound !== null) openIds(outbound, entry, 1);
+    context.commands.sendCopy(session.slot, packet);
+  }
+  queue.take(1, length);
+  return length;
+}
+
+/** Packet ids for the next `count` frames of an entry. @returns the first. */
+function openIds(outbound: Outbound, entry: QueueEntry, count: number): number {
+  const { qos, run } = entry.delivery;
+  assert(qos > 0, 'QoS 0 has no packet id');
+  const first = outbound.open(count, qos as 1 | 2);
+  if (!outbound.keepsMessages) return first;
+  let offset = entry.offset;
+  let packetId = first;
+  for (let i = 0; i < count; i += 1) {
+    outbound.keep(packetId, entry.delivery, offset);
+    offset += frameLength(run.bytes, offset);
+    packetId = packetId === 65535 ? 1 : packetId + 1;
+  }
+  return first;
+}
+
+/** A copy whose expiry interval is what is left of it (MQTT-3.3.2-6). At least a second: it has not expired yet. */
+export function agedFrame(run: StoredRun, nowMs: number): Uint8Array {
+  const copy = run.bytes.slice();
+  const seconds = Math.max(1, Math.ceil((run.expiresAtMs - nowMs) / 1000));
+  new DataView(copy.buffer).setUint32(run.expiryOffset, seconds);
+  return copy;
+}

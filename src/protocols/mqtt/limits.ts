@@ -1,0 +1,27 @@
+/** What one shard grants its MQTT clients. Times in milliseconds, sizes in bytes, unless the name says otherwise. */
+export interface MqttLimits {
+  /** Connections on this shard. */
+  readonly connectionsMax: number;
+  /** From the accepted connection to a complete CONNECT. */
+  readonly connectTimeoutMs: number;
+  readonly packetBytesMax: number;
+  /** Topic aliases a client may use towards us; we use as many towards it as it allows, up to this number. */
+  readonly topicAliasMax: number;
+  /** QoS 1 and 2 publishes a client may have unacknowledged (Receive Maximum of the server). */
+  readonly receiveMax: number;
+  /** 0: the client chooses. */
+  readonly keepAliveMaxSeconds: number;
+  readonly sessionExpiryMaxSeconds: number;
+  readonly clientIdBytesMax: number;
+  /** QoS 1 and 2 deliveries in flight per client; the client's Receive Maximum may lower it. */
+  readonly inflightMax: number;
+  readonly queueMessagesMax: number;
+  readonly queueBytesMax: number;
+  readonly topicLevelsMax: number;
+  readonly outputHighMarkBytes: number;
+  readonly outputLowMarkBytes: number;
+  readonly outputBytesMax: number;
+}
+
+/** A CONNECT is at most this long: no peer makes us keep more before we know who it is. */
+export const CONNECT_BYTES_MAX: number = 60 * 1024;

@@ -1,0 +1,87 @@
+import { assert } from '../../base/assert.js';
+import { framesLength } from './publish-frame.js';
+import type { Delivery } from './stored-run.js';
+
+/** A place in a run: its frames from `offset` on, `remaining` of them, still wait. */
+export interface QueueEntry {
+  readonly delivery: Delivery;
+  offset: number;
+  remaining: number;
+}
+
+/**
+ * What waits for one client: runs in order, bodies shared with every other session that waits for them.
+ * Full means refused: the newest message is dropped and counted by the caller.
+ */
+export class MessageQueue {
+  readonly #messagesMax: number;
+  readonly #bytesMax: number;
+  #entries: QueueEntry[] = [];
+  #first = 0;
+  #messages = 0;
+  #bytes = 0;
+
+  constructor(messagesMax: number, bytesMax: number) {
+    this.#messagesMax = messagesMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.#messages === 0;
+  }
+
+  /** Messages waiting. */
+  get length(): number {
+    return this.#messages;
+  }
+
+  /** Bytes of the frames waiting; a body that several sessions wait for counts in each. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @returns how many messages of the delivery had no room, counted from its end. */
+  append(delivery: Delivery, offset = 0, count: number = delivery.run.count): number {
+    const run = delivery.run;
+    let taken = Math.min(count, this.#messagesMax - this.#messages);
+    let length = taken === run.count ? run.bytes.length : framesLength(run.bytes, offset, taken);
+    while (taken > 0 && this.#bytes + length > this.#bytesMax) {
+      taken = length <= 0 ? 0 : Math.min(taken - 1, Math.floor((taken * (this.#bytesMax - this.#bytes)) / length));
+      length = taken > 0 ? framesLength(run.bytes, offset, taken) : 0;
+    }
+    if (taken <= 0) return count;
+    this.#entries.push({ delivery, offset, remaining: taken });
+    this.#messages += taken;
+    this.#bytes += length;
+    return count - taken;
+  }
+
+  /** The oldest entry; undefined if empty. */
+  peek(): QueueEntry | undefined {
+    return this.#entries[this.#first];
+  }
+
+  /** Takes `count` frames, `length` bytes long, off the oldest entry. */
+  take(count: number, length: number): void {
+    const entry = this.#entries[this.#first];
+    assert(entry !== undefined && count <= entry.remaining, 'take follows peek');
+    entry.offset += length;
+    entry.remaining -= count;
+    this.#messages -= count;
+    this.#bytes -= length;
+    if (entry.remaining > 0) return;
+    this.#first += 1;
+    if (this.#first === this.#entries.length) {
+      this.#entries = [];
+      this.#first = 0;
+    } else if (this.#first >= 1024 && this.#first * 2 >= this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** All entries, oldest first. */
+  entries(): readonly QueueEntry[] {
+    return this.#entries.slice(this.#first);
+  }
+}

@@ -1,0 +1,183 @@
+import { assert } from '../../base/assert.js';
+import type { Route } from '../../broker/ports.js';
+import { SPACE_ARENA, type TopicId } from '../../transport/ports.js';
+import { endConnection, refuseViolation } from './close.js';
+import type { MqttConnection } from './connection.js';
+import { FIRST_BYTE, REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+import { decodePublishProperties, PublishFields } from './decode-publish.js';
+import { encodeAck } from './encode.js';
+import { buildPublish } from './encode-publish.js';
+import { ProtocolViolation } from './errors.js';
+import { frameLength, packetIdOf } from './publish-frame.js';
+import { planOf } from './plan.js';
+import { publishFrame, reasonOf, retainRun, routeOf, spread } from './publish.js';
+import { breachReceiveMaximum } from './receive-maximum.js';
+import type { MqttSession } from './session.js';
+
+const fields = new PublishFields();
+
+/*
+  PUBLISH, MQTT 5.0 §3.3 and §4.3, where it is not the plain QoS 0 or 1 of the hot path. The run is in `context.run`. PUBACK and
+  PUBREC say that we own the message, so they come last.
+*/
+
+/** A run of QoS 2 publishes: delivered once, however often they are sent before PUBREL (§4.3.3). */
+export function onPublishQos2(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>): void {
+  const session = sessionOf(connection);
+  const { bytes, offset, count, version } = context.run;
+  const received = session.openReceived();
+  let position = offset;
+  // Frames that are new are passed on in stretches as long as possible.
+  let stretch = offset;
+  let stretchCount = 0;
+  for (let i = 0; i < count; i += 1) {
+    const length = frameLength(bytes, position);
+    if (received.add(packetIdOf(bytes, position))) {
+      stretchCount += 1;
+    } else {
+      publishStretch(context, connection, topic, route, stretch, position - stretch, stretchCount);
+      stretch = position + length;
+      stretchCount = 0;
+    }
+    position += length;
+  }
+  publishStretch(context, connection, topic, route, stretch, position - stretch, stretchCount);
+  context.commands.ackRun(connection.id, FIRST_BYTE.pubrec, version === 5 ? reasonOf(route) : 0, SPACE_ARENA, offset, count);
+}
+
+function publishStretch(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>, offset: number, length: number, count: number): void {
+  if (count === 0) return;
+  const run = context.run;
+  run.set(SPACE_ARENA, run.bytes, offset, length, count, run.version);
+  run.connection = connection.id;
+  run.session = connection.session;
+  spread(context, connection, topic, route);
+  if (run.retain === 1) retainLast(context, route.topic, () => {});
+}
+
+/** A run of QoS 0 or 1 publishes with RETAIN: acknowledged when the owner of the topic has the last one. */
+export function onPublishRetained(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>): void {
+  const run = context.run;
+  const { bytes, offset, count, qos, version } = run;
+  const packetIds: number[] = [];
+  let position = offset;
+  for (let i = 0; i < count; i += 1) {
+    if (qos > 0) packetIds.push(packetIdOf(bytes, position));
+    position += frameLength(bytes, position);
+  }
+  spread(context, connection, topic, route);
+  const reason = version === 5 ? reasonOf(route) : 0;
+  retainLast(context, route.topic, () => {
+    if (connection.phase !== 'connected') return;
+    for (const packetId of packetIds) acknowledge(context, connection, FIRST_BYTE.puback, packetId, reason);
+  });
+}
+
+function retainLast(context: MqttContext, topic: string, done: () => void): void {
+  const { bytes, offset, length, count, version } = context.run;
+  let last = offset;
+  for (let i = 1; i < count; i += 1) last += frameLength(bytes, last);
+  decodePublishProperties(bytes, last, offset + length - last, version, fields);
+  retainRun(context, topic, last, offset + length - last, fields.payloadLength === 0, done);
+}
+
+/** A topic that only the server writes: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
+export function onPublishRefused(context: MqttContext, connection: MqttConnection): void {
+  const { offset, count, qos, version } = context.run;
+  if (qos === 0) return;
+  const firstByte = qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
+  context.commands.ackRun(connection.id, firstByte, version === 5 ? REASON.notAuthorized : 0, SPACE_ARENA, offset, count);
+}
+
+/** One MQTT 5 PUBLISH with properties, or with an alias in place of its topic. */
+export function onPublishWithProperties(context: MqttContext, connection: MqttConnection, offset: number, length: number, topic: TopicId): void {
+  const bytes = context.transport.arena;
+  try {
+    decodePublishProperties(bytes, offset, length, 5, fields);
+  } catch (error) {
+    if (!(error instanceof ProtocolViolation)) throw error;
+    refuseViolation(context, connection, error);
+    return;
+  }
+  const qos = (bytes[offset] >> 1) & 3;
+  context.counters.publishesIn += 1;
+  if (qos > 0 && breachReceiveMaximum(context, connection, 1)) return;
+  const alias = fields.topicAlias;
+  if (alias > context.limits.topicAliasMax) {
+    endConnection(context, connection, REASON.topicAliasInvalid, 'the topic alias is above the maximum');
+    return;
+  }
+  if (topic >= 0) {
+    if (alias > 0) learnAlias(context, connection, alias, bytes.slice(fields.topicOffset, fields.topicOffset + fields.topicLength));
+    publishDecoded(context, connection, topic, offset, length);
+    return;
+  }
+  const name = connection.inboundAliases?.[alias] ?? null;
+  if (alias === 0 || name === null) {
+    endConnection(context, connection, REASON.protocolError, alias === 0 ? 'a PUBLISH without topic and alias' : 'the topic alias was not set');
+    return;
+  }
+  publishAliased(context, connection, name, offset);
+}
+
+function learnAlias(context: MqttContext, connection: MqttConnection, alias: number, topic: Uint8Array): void {
+  connection.inboundAliases ??= new Array<Uint8Array | null>(context.limits.topicAliasMax + 1).fill(null);
+  connection.inboundAliases[alias] = topic;
+}
+
+/** The frame as it came; `fields` is its decoding. */
+function publishDecoded(context: MqttContext, connection: MqttConnection, topic: TopicId, offset: number, length: number): void {
+  const run = context.run;
+  run.set(SPACE_ARENA, context.transport.arena, offset, length, 1, 5);
+  run.connection = connection.id;
+  run.session = connection.session;
+  const route = routeOf(context, topic);
+  if (planOf(context, route).isRefused) onPublishRefused(context, connection);
+  else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
+  else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
+  else {
+    spread(context, connection, topic, route);
+    if (run.qos === 1) context.commands.ackRun(connection.id, FIRST_BYTE.puback, reasonOf(route), SPACE_ARENA, offset, 1);
+  }
+}
+
+/** The same frame with its topic written out and the alias gone: from here on nobody sees the difference. */
+function publishAliased(context: MqttContext, connection: MqttConnection, topicBytes: Uint8Array, offset: number): void {
+  const arena = context.transport.arena;
+  const session = sessionOf(connection);
+  const qos = ((arena[offset] >> 1) & 3) as 0 | 1 | 2;
+  const retain = (arena[offset] & 1) === 1;
+  const packetId = fields.packetId;
+  const isEmpty = fields.payloadLength === 0;
+  if (qos === 2 && !session.openReceived().add(packetId)) {
+    acknowledge(context, connection, FIRST_BYTE.pubrec, packetId, 0);
+    return;
+  }
+  const frame = buildPublish({
+    version: 5,
+    topic: topicBytes,
+    qos,
+    retain,
+    duplicate: false,
+    packetId,
+    properties: arena.slice(fields.propertiesOffset, fields.propertiesOffset + fields.propertiesLength),
+    payload: arena.subarray(fields.payloadOffset, fields.payloadOffset + fields.payloadLength),
+  });
+  const route = publishFrame(context, connection, topicBytes, frame, 5);
+  const acknowledgeNow = (): void => {
+    if (qos > 0 && connection.phase === 'connected') acknowledge(context, connection, qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec, packetId, reasonOf(route));
+  };
+  if (retain) retainRun(context, route.topic, 0, frame.length, isEmpty, acknowledgeNow);
+  else acknowledgeNow();
+}
+
+function acknowledge(context: MqttContext, connection: MqttConnection, firstByte: number, packetId: number, reasonCode: number): void {
+  if (reasonCode === 0) context.commands.ack(connection.id, firstByte, packetId);
+  else context.commands.sendCopy(connection.id, encodeAck(5, firstByte, packetId, reasonCode, null));
+}
+
+function sessionOf(connection: MqttConnection): MqttSession {
+  assert(connection.session !== null, 'the hot path admits PUBLISH only when connected');
+  return connection.session;
+}

@@ -1,0 +1,98 @@
+import { CLOSE } from '../../transport/ports.js';
+import { endConnection, forgetConnection, refuseViolation } from './close.js';
+import type { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+import { decodePacket } from './decode.js';
+import { drainQueue } from './drain.js';
+import { ProtocolViolation, reasonForFault } from './errors.js';
+import { onRefusedAck } from './on-ack.js';
+import { onConnect } from './on-connect.js';
+import { onDisconnect } from './on-disconnect.js';
+import { onSubscribe, onUnsubscribe } from './on-subscribe.js';
+import type { ClientPacket } from './packets.js';
+
+const PINGRESP: Uint8Array = Uint8Array.of(0xd0, 0);
+
+export function onPing(context: MqttContext, connection: MqttConnection): void {
+  if (connection.phase === 'connected') context.commands.sendCopy(connection.id, PINGRESP);
+  else if (connection.phase === 'waiting') endConnection(context, connection, REASON.protocolError, 'the first packet is not CONNECT');
+}
+
+/** Only outgoing connections report this, and the broker makes none. */
+export function onConnected(_connection: MqttConnection): void {}
+
+/** A frame without a kind of its own: decoded by the grammar, then the session switch. */
+export function onFrame(context: MqttContext, connection: MqttConnection, offset: number, length: number): void {
+  if (connection.phase === 'closing' || connection.phase === 'claiming') return;
+  let packet: ClientPacket;
+  try {
+    packet = decodePacket(context.transport.arena, offset, length, connection.version);
+  } catch (error) {
+    if (!(error instanceof ProtocolViolation)) throw error;
+    refuseViolation(context, connection, error);
+    return;
+  }
+  if (connection.phase === 'waiting') {
+    if (packet.type === 'connect') onConnect(context, connection, packet);
+    else endConnection(context, connection, REASON.protocolError, 'the first packet is not CONNECT');
+    return;
+  }
+  onPacket(context, connection, packet);
+}
+
+function onPacket(context: MqttContext, connection: MqttConnection, packet: ClientPacket): void {
+  switch (packet.type) {
+    case 'connect':
+      endConnection(context, connection, REASON.protocolError, 'a second CONNECT');
+      break;
+    case 'subscribe':
+      onSubscribe(context, connection, packet);
+      break;
+    case 'unsubscribe':
+      onUnsubscribe(context, connection, packet);
+      break;
+    case 'disconnect':
+      onDisconnect(context, connection, packet);
+      break;
+    case 'puback':
+    case 'pubrec':
+    case 'pubrel':
+    case 'pubcomp':
+      onRefusedAck(context, connection, packet);
+      break;
+    case 'pingreq':
+      onPing(context, connection);
+      break;
+    case 'auth':
+      endConnection(context, connection, REASON.protocolError, 'AUTH without an authentication method in CONNECT');
+      break;
+  }
+}
+
+/** Bytes that can not be a frame. */
+export function onFault(context: MqttContext, connection: MqttConnection, fault: number): void {
+  if (connection.phase === 'closing') return;
+  context.counters.violations += 1;
+  endConnection(context, connection, reasonForFault(fault), 'the transport could not cut a packet');
+}
+
+export function onCongested(connection: MqttConnection): void {
+  const session = connection.session;
+  if (session === null) return;
+  session.isCongested = true;
+  session.updateReady();
+}
+
+export function onRelieved(context: MqttContext, connection: MqttConnection): void {
+  const session = connection.session;
+  if (session === null) return;
+  session.isCongested = false;
+  session.isStalled = false;
+  drainQueue(context, session);
+}
+
+/** The connection is gone, whoever ended it. */
+export function onClosed(context: MqttContext, connection: MqttConnection, cause: number): void {
+  forgetConnection(context, connection, cause === CLOSE.budget ? 'output budget exceeded' : cause === CLOSE.byUs ? 'closed by us' : 'closed by peer');
+}

@@ -1,0 +1,217 @@
+import { assert } from '../../base/assert.js';
+import type { Delivery } from './stored-run.js';
+
+const PACKET_IDS = 65535;
+/** Ids are given out in sequence; a client that leaves one unacknowledged lets us go this far past it. */
+const SPAN_MAX = 16384;
+/** A multiple of both PACKET_IDS and every ring size: taken off both marks before they leave the small integers. */
+const REBASE = PACKET_IDS * 16384;
+const RING_START = 16;
+
+export const FREE = 0;
+export const AWAITS_PUBACK = 1;
+export const AWAITS_PUBREC = 2;
+export const AWAITS_PUBCOMP = 3;
+
+/**
+ * QoS 1 and 2 deliveries in flight to one client (MQTT 5 §4.3, §4.9).
+ *
+ *   packet ids are sequence numbers modulo 65535, plus one:
+ *
+ *     ... acknowledged | tail ... mixed ... | head: next id
+ *                        `-- states ring, grows with the span, starts empty --'
+ *
+ * Invariants: tail <= head; head - tail <= SPAN_MAX; inFlight = states that are not FREE.
+ */
+export class Outbound {
+  #head = 0;
+  #tail = 0;
+  #inFlight = 0;
+  #window: number;
+  #states: Uint8Array;
+  /** Messages by sequence, only where they must survive the connection. */
+  #deliveries: (Delivery | null)[] | null;
+  #offsets: Int32Array | null;
+
+  /**
+   * @param window deliveries in flight at most: the client's Receive Maximum or our own limit, whichever is lower.
+   * @param keepsMessages true where unacknowledged messages are sent again after a reconnect.
+   */
+  constructor(window: number, keepsMessages: boolean) {
+    assert(window > 0 && window <= PACKET_IDS, 'a window is 1 to 65535');
+    this.#window = Math.min(window, SPAN_MAX);
+    this.#states = new Uint8Array(RING_START);
+    this.#deliveries = keepsMessages ? new Array<Delivery | null>(RING_START).fill(null) : null;
+    this.#offsets = keepsMessages ? new Int32Array(RING_START) : null;
+  }
+
+  /** The client came back and announced another Receive Maximum. What is in flight beyond it stays in flight. */
+  resize(window: number): void {
+    assert(window > 0 && window <= PACKET_IDS, 'a window is 1 to 65535');
+    this.#window = Math.min(window, SPAN_MAX);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get keepsMessages(): boolean {
+    return this.#deliveries !== null;
+  }
+
+  /** How many deliveries may be opened now. */
+  room(): number {
+    const byWindow = this.#window - this.#inFlight;
+    const bySpan = SPAN_MAX - (this.#head - this.#tail);
+    return byWindow < bySpan ? byWindow : bySpan;
+  }
+
+  /** Takes `count` consecutive packet ids. @returns the first. */
+  open(count: number, qos: 1 | 2): number {
+    assert(count > 0 && count <= this.room(), 'the caller asked for room first');
+    if (this.#head + count - this.#tail > this.#states.length) this.#grow(this.#head + count - this.#tail);
+    const states = this.#states;
+    const mask = states.length - 1;
+    const state = qos === 1 ? AWAITS_PUBACK : AWAITS_PUBREC;
+    const head = this.#head;
+    for (let i = 0; i < count; i += 1) states[(head + i) & mask] = state;
+    this.#head = head + count;
+    this.#inFlight += count;
+    return (head % PACKET_IDS) + 1;
+  }
+
+  /** Keeps the message of an id just opened, for a resend. `offset` is the byte where its frame starts in the run. */
+  keep(packetId: number, delivery: Delivery, offset: number): void {
+    const deliveries = this.#deliveries;
+    const offsets = this.#offsets;
+    assert(deliveries !== null && offsets !== null, 'only sessions that outlive their connection keep messages');
+    const sequence = this.#sequenceOf(packetId);
+    assert(sequence >= 0, 'keep follows open');
+    const index = sequence & (this.#states.length - 1);
+    deliveries[index] = delivery;
+    offsets[index] = offset;
+  }
+
+  /** The state of an id. */
+  stateOf(packetId: number): number {
+    const sequence = this.#sequenceOf(packetId);
+    return sequence < 0 ? FREE : this.#states[sequence & (this.#states.length - 1)];
+  }
+
+  /** PUBACK (from AWAITS_PUBACK), refusing PUBREC (from AWAITS_PUBREC) or PUBCOMP. @returns how many of the `count` ids were in that state. */
+  finish(firstPacketId: number, count: number, from: number): number {
+    let finished = 0;
+    let packetId = firstPacketId;
+    for (let i = 0; i < count; i += 1) {
+      const sequence = this.#sequenceOf(packetId);
+      if (sequence >= 0) {
+        const index = sequence & (this.#states.length - 1);
+        if (this.#states[index] === from) {
+          this.#states[index] = FREE;
+          if (this.#deliveries !== null) this.#deliveries[index] = null;
+          finished += 1;
+        }
+      }
+      packetId = packetId === PACKET_IDS ? 1 : packetId + 1;
+    }
+    if (finished > 0) {
+      this.#inFlight -= finished;
+      this.#advanceTail();
+    }
+    return finished;
+  }
+
+  /** PUBREC: the message is the client's now; PUBREL follows. @returns false if the id is not in flight with QoS 2. */
+  receive(packetId: number): boolean {
+    const sequence = this.#sequenceOf(packetId);
+    if (sequence < 0) return false;
+    const index = sequence & (this.#states.length - 1);
+    const state = this.#states[index];
+    if (state !== AWAITS_PUBREC && state !== AWAITS_PUBCOMP) return false;
+    this.#states[index] = AWAITS_PUBCOMP;
+    if (this.#deliveries !== null) this.#deliveries[index] = null;
+    return true;
+  }
+
+  /** Everything in flight in the order it was sent: what a reconnect sends again. `delivery` is null for AWAITS_PUBCOMP. */
+  forEach(visit: (packetId: number, state: number, delivery: Delivery | null, offset: number) => void): void {
+    const mask = this.#states.length - 1;
+    for (let sequence = this.#tail; sequence < this.#head; sequence += 1) {
+      const state = this.#states[sequence & mask];
+      if (state === FREE) continue;
+      const delivery = this.#deliveries === null ? null : (this.#deliveries[sequence & mask] as Delivery | null);
+      visit((sequence % PACKET_IDS) + 1, state, delivery, this.#offsets === null ? 0 : this.#offsets[sequence & mask]);
+    }
+  }
+
+  /** The id the next delivery gets; with `restore` a session moves to another shard with its ids. */
+  get nextPacketId(): number {
+    return (this.#head % PACKET_IDS) + 1;
+  }
+
+  /**
+   * Takes over what another `Outbound` had in flight; for a new one only. Ids in the order of `forEach`.
+   * @param nextPacketId as that one would give it out.
+   */
+  restore(nextPacketId: number, entries: readonly { packetId: number; state: number; delivery: Delivery | null; offset: number }[]): void {
+    assert(this.#head === 0 && this.#tail === 0, 'only a new one is restored');
+    const next = nextPacketId - 1 + PACKET_IDS;
+    const first = entries[0];
+    const span = first === undefined ? 0 : (nextPacketId - first.packetId + PACKET_IDS) % PACKET_IDS;
+    assert(span <= SPAN_MAX, 'the other one kept the span');
+    this.#tail = next - span;
+    this.#head = next;
+    if (span > this.#states.length) this.#grow(span);
+    const mask = this.#states.length - 1;
+    for (const entry of entries) {
+      const index = this.#sequenceOf(entry.packetId) & mask;
+      this.#states[index] = entry.state;
+      if (this.#deliveries !== null && this.#offsets !== null) {
+        this.#deliveries[index] = entry.delivery;
+        this.#offsets[index] = entry.offset;
+      }
+    }
+    this.#inFlight = entries.length;
+    this.#advanceTail();
+  }
+
+  /** The sequence number in [tail, head) with this packet id, or -1. */
+  #sequenceOf(packetId: number): number {
+    const sequence = this.#tail + ((packetId - 1 - (this.#tail % PACKET_IDS) + PACKET_IDS) % PACKET_IDS);
+    return sequence < this.#head ? sequence : -1;
+  }
+
+  #advanceTail(): void {
+    const states = this.#states;
+    const mask = states.length - 1;
+    let tail = this.#tail;
+    if (this.#inFlight === 0) tail = this.#head;
+    else while (states[tail & mask] === FREE) tail += 1;
+    this.#tail = tail;
+    if (tail >= REBASE) {
+      this.#tail -= REBASE;
+      this.#head -= REBASE;
+    }
+    assert(this.#inFlight >= 0 && this.#tail <= this.#head, 'tail never passes head');
+  }
+
+  #grow(span: number): void {
+    let size = this.#states.length;
+    while (size < span) size *= 2;
+    assert(size <= SPAN_MAX, 'the span is bounded');
+    const states = new Uint8Array(size);
+    const deliveries = this.#deliveries === null ? null : new Array<Delivery | null>(size).fill(null);
+    const offsets = this.#offsets === null ? null : new Int32Array(size);
+    const oldMask = this.#states.length - 1;
+    for (let sequence = this.#tail; sequence < this.#head; sequence += 1) {
+      states[sequence & (size - 1)] = this.#states[sequence & oldMask];
+      if (deliveries !== null && offsets !== null) {
+        deliveries[sequence & (size - 1)] = (this.#deliveries as (Delivery | null)[])[sequence & oldMask] as Delivery | null;
+        offsets[sequence & (size - 1)] = (this.#offsets as Int32Array)[sequence & oldMask];
+      }
+    }
+    this.#states = states;
+    this.#deliveries = deliveries;
+    this.#offsets = offsets;
+  }
+}

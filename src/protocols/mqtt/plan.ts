@@ -1,0 +1,112 @@
+import type { Receiver, Route } from '../../broker/ports.js';
+import type { ListId } from '../../transport/ports.js';
+import type { MqttContext } from './context.js';
+import { encodeSubscriptionIdentifiers } from './properties.js';
+import type { MqttSession } from './session.js';
+
+/** No list: the group is small or needs a packet id for each. */
+export const NO_LIST = -1;
+/** From so many receivers on a list pays for itself. */
+const LIST_FROM = 4;
+
+/** Receivers of one topic who get the same bytes, but for the packet id. */
+export interface Group {
+  readonly version: 4 | 5;
+  /** Granted. */
+  readonly qos: 0 | 1 | 2;
+  readonly retainAsPublished: 0 | 1;
+  readonly noLocal: boolean;
+  readonly identifiers: Uint8Array | null;
+  readonly sessions: MqttSession[];
+  list: ListId;
+}
+
+/*
+  What a publish to one topic does, compiled:
+
+    QoS 0 publish       --> all            every receiver, QoS 0, by list
+    QoS 1 or 2 publish  --> zero           those granted QoS 0, by list
+                        --> acknowledged   the others, one by one: each has its own packet ids
+    either              --> special        receivers whose packets are made one by one
+*/
+export interface Plan {
+  /** `context.sessionEpoch` when it was made: online sessions and their versions were these. */
+  readonly epoch: number;
+  readonly all: readonly Group[];
+  readonly zero: readonly Group[];
+  readonly acknowledged: readonly Group[];
+  readonly special: readonly Receiver<MqttSession>[];
+  /** A topic that clients may not publish to. */
+  readonly isRefused: boolean;
+  readonly lists: readonly ListId[];
+}
+
+/** The plan of a route, made anew when sessions came or went. */
+export function planOf(context: MqttContext, route: Route<MqttSession>): Plan {
+  const plan = route.plan as Plan | null;
+  if (plan !== null && plan.epoch === context.sessionEpoch) return plan;
+  if (plan !== null) releasePlan(context, plan);
+  const made = compilePlan(context, route);
+  route.plan = made;
+  return made;
+}
+
+/** Gives the target lists of a plan back. */
+export function releasePlan(context: MqttContext, plan: Plan): void {
+  for (const list of plan.lists) context.freeList(list);
+}
+
+function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
+  const all = new Map<string, Group>();
+  const zero = new Map<string, Group>();
+  const acknowledged = new Map<string, Group>();
+  const special: Receiver<MqttSession>[] = [];
+  for (const receiver of route.receivers) {
+    const session = receiver.subscriber;
+    if (session.isSpecial && session.slot >= 0) {
+      special.push(receiver);
+      continue;
+    }
+    if (session.slot >= 0) {
+      join(all, receiver, 0);
+      if (receiver.qos === 0) join(zero, receiver, 0);
+    }
+    if (receiver.qos > 0) join(acknowledged, receiver, receiver.qos);
+  }
+  const lists: ListId[] = [];
+  const allGroups = [...all.values()];
+  for (const group of allGroups) addList(context, group, lists);
+  // Without acknowledged receivers both QoS go the same way.
+  const zeroGroups = acknowledged.size === 0 ? allGroups : [...zero.values()];
+  if (zeroGroups !== allGroups) for (const group of zeroGroups) addList(context, group, lists);
+  return { epoch: context.sessionEpoch, all: allGroups, zero: zeroGroups, acknowledged: [...acknowledged.values()], special, isRefused: isReservedTopic(route.topic), lists };
+}
+
+function join(groups: Map<string, Group>, receiver: Receiver<MqttSession>, qos: 0 | 1 | 2): void {
+  const version = receiver.subscriber.version;
+  const retainAsPublished = version === 5 && receiver.retainAsPublished ? 1 : 0;
+  const identifiers = version === 5 ? receiver.identifiers : [];
+  const key = `${version} ${qos} ${retainAsPublished} ${receiver.noLocal} ${identifiers.join(',')}`;
+  let group = groups.get(key);
+  if (group === undefined) {
+    group = { version, qos, retainAsPublished, noLocal: receiver.noLocal, identifiers: identifiers.length === 0 ? null : encodeSubscriptionIdentifiers(identifiers), sessions: [], list: NO_LIST };
+    groups.set(key, group);
+  }
+  group.sessions.push(receiver.subscriber);
+}
+
+function addList(context: MqttContext, group: Group, lists: ListId[]): void {
+  if (group.sessions.length < LIST_FROM) return;
+  const connections = Int32Array.from(group.sessions, (session) => session.slot);
+  group.list = context.takeList();
+  context.commands.listSet(group.list, connections, connections.length);
+  lists.push(group.list);
+}
+
+/** Topics that only the server writes (MQTT 5 §4.7.2), except the state a bridge reports of itself. */
+function isReservedTopic(topic: string): boolean {
+  if (topic.charCodeAt(0) !== 0x24) return false;
+  if (topic.startsWith('$share/') || topic === '$share') return true;
+  if (topic !== '$SYS' && !topic.startsWith('$SYS/')) return false;
+  return !/^\$SYS\/broker\/connection\/[^/]+\/state$/.test(topic);
+}

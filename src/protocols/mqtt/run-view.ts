@@ -1,0 +1,55 @@
+import { assert } from '../../base/assert.js';
+import type { ConnectionId, SpaceId } from '../../transport/ports.js';
+import { findExpiry } from './publish-properties.js';
+import type { MqttSession } from './session.js';
+import type { StoredRun } from './stored-run.js';
+
+/** The bytes are in no space the transport knows: they are copied when a block is built of them. */
+export const NO_SPACE = -1;
+export const NO_CONNECTION = -1;
+
+/** The run that is being delivered. One per shard, filled anew for each: no allocation per publish. */
+export class RunView {
+  space: SpaceId = NO_SPACE;
+  bytes: Uint8Array = new Uint8Array(0);
+  offset = 0;
+  length = 0;
+  count = 0;
+  version: 4 | 5 = 4;
+  qos: 0 | 1 | 2 = 0;
+  retain: 0 | 1 = 0;
+  /** Who published, for No Local; NO_CONNECTION and null if nobody of this shard. */
+  connection: ConnectionId = NO_CONNECTION;
+  session: MqttSession | null = null;
+  #stored: StoredRun | null = null;
+
+  set(space: SpaceId, bytes: Uint8Array, offset: number, length: number, count: number, version: 4 | 5): void {
+    assert(count > 0 && length > 0, 'a run has a frame');
+    this.space = space;
+    this.bytes = bytes;
+    this.offset = offset;
+    this.length = length;
+    this.count = count;
+    this.version = version;
+    const first = bytes[offset];
+    this.qos = ((first >> 1) & 3) as 0 | 1 | 2;
+    this.retain = (first & 1) as 0 | 1;
+    this.connection = NO_CONNECTION;
+    this.session = null;
+    this.#stored = null;
+  }
+
+  /** A copy that lives on, made once for all who ask. */
+  stored(nowMs: number): StoredRun {
+    this.#stored ??= storeRun(this.bytes, this.offset, this.length, this.count, this.version, nowMs);
+    return this.#stored;
+  }
+}
+
+/** Copies a run. Frames with properties come alone, so a run of several has no expiry. */
+export function storeRun(bytes: Uint8Array, offset: number, length: number, count: number, version: 4 | 5, nowMs: number): StoredRun {
+  const copy = bytes.slice(offset, offset + length);
+  const expiryOffset = version === 5 && count === 1 ? findExpiry(copy, 0) : -1;
+  const seconds = expiryOffset < 0 ? 0 : new DataView(copy.buffer, copy.byteOffset).getUint32(expiryOffset);
+  return { bytes: copy, count, version, receivedAtMs: nowMs, expiresAtMs: expiryOffset < 0 ? 0 : nowMs + seconds * 1000, expiryOffset };
+}

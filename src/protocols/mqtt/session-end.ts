@@ -1,0 +1,70 @@
+import type { MqttContext } from './context.js';
+import { buildPublish } from './encode-publish.js';
+import { publishFrame, retainRun } from './publish.js';
+import { EXPIRY_NEVER, type MqttSession } from './session.js';
+import { releaseWaiters } from './throttle.js';
+import type { Will } from './will.js';
+
+/** The connection ended without DISCONNECT 0x00: the will goes out now, or after its delay if the session lives that long (§3.1.3.2.2). */
+export function scheduleWill(context: MqttContext, session: MqttSession, will: Will): void {
+  const delaySeconds = Math.min(will.delaySeconds, session.expirySeconds);
+  if (delaySeconds === 0) {
+    publishWill(context, will);
+    return;
+  }
+  session.pendingWill = will;
+  session.pendingWillAtMs = context.nowMs + delaySeconds * 1000;
+  context.deadlines.push(session.pendingWillAtMs, session);
+}
+
+/** The session is off line: it ends when its expiry has passed (§3.1.2.11.2). */
+export function scheduleExpiry(context: MqttContext, session: MqttSession): void {
+  if (session.expirySeconds === EXPIRY_NEVER) {
+    session.endsAtMs = Number.POSITIVE_INFINITY;
+    return;
+  }
+  session.endsAtMs = context.nowMs + session.expirySeconds * 1000;
+  context.deadlines.push(session.endsAtMs, session);
+}
+
+/** A deadline of a session came up. What it was for may have gone: the client came back, the session ended or moved. */
+export function onDeadline(context: MqttContext, session: MqttSession): void {
+  if (session.hasEnded) return;
+  if (session.pendingWill !== null && session.pendingWillAtMs <= context.nowMs) {
+    const will = session.pendingWill;
+    session.pendingWill = null;
+    publishWill(context, will);
+  }
+  if (session.slot < 0 && session.endsAtMs > 0 && session.endsAtMs <= context.nowMs) endSession(context, session);
+}
+
+/** The session and all it holds are gone. A will that still waited is due now. */
+export function endSession(context: MqttContext, session: MqttSession): void {
+  if (session.hasEnded) return;
+  session.hasEnded = true;
+  releaseWaiters(context, session);
+  context.broker.forget(session);
+  if (context.sessions.get(session.clientId) === session) context.sessions.delete(session.clientId);
+  // While the session is being surrendered the directory knows already.
+  if (!session.isLeaving) context.broker.directory.release(session.clientId);
+  const will = session.pendingWill;
+  session.pendingWill = null;
+  if (will !== null) publishWill(context, will);
+}
+
+function publishWill(context: MqttContext, will: Will): void {
+  const topicBytes = new TextEncoder().encode(will.topic);
+  const frame = buildPublish({
+    version: 5,
+    topic: topicBytes,
+    qos: will.qos,
+    retain: will.retain,
+    duplicate: false,
+    packetId: will.qos > 0 ? 1 : 0,
+    properties: will.properties,
+    payload: will.payload,
+  });
+  context.counters.willsPublished += 1;
+  publishFrame(context, null, topicBytes, frame, 5);
+  if (will.retain) retainRun(context, will.topic, 0, frame.length, will.payload.length === 0, () => {});
+}

@@ -1,0 +1,77 @@
+import type { MqttConnection } from './connection.js';
+import { MessageQueue } from './message-queue.js';
+import { Outbound } from './outbound.js';
+import { ReceivedIds } from './received.js';
+import type { MqttLimits } from './limits.js';
+import type { Will } from './will.js';
+
+/** MQTT 5 §3.1.2.11.2: the session never expires. */
+export const EXPIRY_NEVER = 0xffffffff;
+
+/**
+ * What a client and we owe each other (MQTT 5 §4.1). It outlives the connection if its expiry says so. Its subscriptions are kept by the
+ * broker. Queues and in-flight state are made when first needed: an idle client costs this object alone.
+ */
+export class MqttSession {
+  readonly clientId: string;
+  /** The connection it has now, or null. `slot` repeats its number for the hot path; -1 while offline. */
+  connection: MqttConnection | null = null;
+  slot = -1;
+  /** True while a delivery may go straight to the connection: online, not congested, nothing queued. */
+  isReady = false;
+  /** The connection's output is above its high mark. */
+  isCongested = false;
+  /** Congested, and nothing moved since the last look: its publishers are not held back for its sake. */
+  isStalled = false;
+  /** Protocol level of the connection: decides how deliveries are encoded. 4 stands for 3.1 too. */
+  version: 4 | 5 = 4;
+  /** The client limits packet sizes or takes topic aliases: its deliveries are encoded one by one. */
+  isSpecial = false;
+  /** Seconds the session lives after its connection; 0: it ends with it. */
+  expirySeconds = 0;
+  /** Milliseconds since the epoch when an offline session ends; 0 while online; Infinity: never. */
+  endsAtMs = 0;
+  outbound: Outbound | null = null;
+  queue: MessageQueue | null = null;
+  received: ReceivedIds | null = null;
+  /** A will that waits for its delay while the client is away, and when it is due. */
+  pendingWill: Will | null = null;
+  pendingWillAtMs = 0;
+  hasEnded = false;
+  /** It is being given up to another connection: the session directory knows. */
+  isLeaving = false;
+  /** Publishers (connections) that we stopped reading until this session catches up; null if none. */
+  waiters: number[] | null = null;
+
+  /** Acknowledgements the client ever sent, and where `releaseStalled` last saw it. */
+  acknowledged = 0;
+  progress = 0;
+
+  constructor(clientId: string) {
+    this.clientId = clientId;
+  }
+
+  /** In-flight state, made at first use with the connection's window. */
+  openOutbound(limits: MqttLimits): Outbound {
+    if (this.outbound === null) {
+      const clientWindow = this.connection === null ? limits.inflightMax : this.connection.receiveMaximum;
+      this.outbound = new Outbound(Math.min(limits.inflightMax, clientWindow), this.expirySeconds > 0);
+    }
+    return this.outbound;
+  }
+
+  openQueue(limits: MqttLimits): MessageQueue {
+    this.queue ??= new MessageQueue(limits.queueMessagesMax, limits.queueBytesMax);
+    return this.queue;
+  }
+
+  openReceived(): ReceivedIds {
+    this.received ??= new ReceivedIds();
+    return this.received;
+  }
+
+  /** Call after anything that `isReady` depends on has changed. */
+  updateReady(): void {
+    this.isReady = this.slot >= 0 && !this.isCongested && (this.queue === null || this.queue.isEmpty);
+  }
+}

@@ -1,0 +1,189 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
+import { parseDuration, parseSize } from './units.js';
+
+/*
+  Every setting: its name, form, default and meaning. The names are those of the TOML file, of `--set` and (in capitals, behind
+  ROBUST_MQ_SERVER_) of the environment. In this object durations are milliseconds and sizes bytes.
+*/
+
+export type Role = 'meta' | 'broker' | 'journal';
+
+export interface TcpListenerSettings {
+  readonly enabled: boolean;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
+
+export interface WebSocketListenerSettings extends TcpListenerSettings {
+  readonly path: string;
+  readonly engine: 'auto' | 'uws' | 'ws';
+}
+
+export interface MqttSettings {
+  readonly tcp: TcpListenerSettings;
+  readonly ws: WebSocketListenerSettings;
+  readonly connections_max: number;
+  /** Milliseconds. */
+  readonly connect_timeout: number;
+  /** Bytes. */
+  readonly packet_bytes_max: number;
+  readonly topic_alias_max: number;
+  readonly receive_max: number;
+  /** Milliseconds; 0: the client chooses. */
+  readonly keep_alive_max: number;
+  /** Milliseconds. */
+  readonly session_expiry_max: number;
+  /** Bytes. */
+  readonly client_id_bytes_max: number;
+  readonly inflight_max: number;
+  readonly queue_messages_max: number;
+  /** Bytes. */
+  readonly queue_bytes_max: number;
+  readonly subscriptions_max: number;
+  readonly topic_levels_max: number;
+  readonly retained_messages_max: number;
+  /** Bytes. */
+  readonly output_high_mark: number;
+  /** Bytes. */
+  readonly output_low_mark: number;
+  /** Bytes. */
+  readonly output_bytes_max: number;
+  readonly topics_max: number;
+}
+
+export interface Settings {
+  readonly node: { readonly id: string };
+  readonly roles: readonly Role[];
+  /** Absolute. */
+  readonly data_path: string;
+  readonly runtime: { readonly shards: number; readonly transport: 'auto' | 'native' | 'node' };
+  readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'pretty' | 'json' };
+  readonly security: { readonly profile: 'local' | 'hardened' | 'open' };
+  readonly mqtt: MqttSettings;
+}
+
+export const DATA_PATH_DEFAULT = './data';
+
+/** Settings that a running server takes over at `reload`; all others need a restart. */
+export const HOT_PATHS: readonly string[] = ['log.level'];
+
+const SECOND = 1000;
+const DAY = 86_400 * SECOND;
+const MIB = 2 ** 20;
+const U16_MAX = 65_535;
+/** MQTT 5.0 §1.5.5: four bytes of remaining length, and the fixed header before it. */
+const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
+
+/** A text or a bare number that `parse` understands, within bounds. */
+function amount(parse: (text: string) => number | null, form: string, defaultAmount: number, min: number, max: number) {
+  return z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const parsed = parse(String(value));
+      if (parsed === null || parsed < min || parsed > max) {
+        const wanted = parsed === null ? `is not ${form}` : `is not between ${min} and ${max}`;
+        context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} ${wanted}` });
+        return z.NEVER;
+      }
+      return parsed;
+    })
+    .default(defaultAmount);
+}
+
+function duration(defaultMs: number, minMs: number, maxMs: number, meaning: string) {
+  return amount(parseDuration, 'a duration like "10s" (ms, s, m, h, d)', defaultMs, minMs, maxMs).describe(`${meaning} (duration)`);
+}
+
+function size(defaultBytes: number, minBytes: number, maxBytes: number, meaning: string) {
+  return amount(parseSize, 'a size like "64MiB" (B, kB, MB, GB, KiB, MiB, GiB)', defaultBytes, minBytes, maxBytes).describe(
+    `${meaning} (size)`,
+  );
+}
+
+function count(defaultCount: number, min: number, max: number, meaning: string) {
+  return z.int().min(min).max(max).default(defaultCount).describe(meaning);
+}
+
+function listenerHost() {
+  return z.string().min(1).max(255).default('127.0.0.1').describe('Address to listen on');
+}
+
+const tcp = z.strictObject({
+  enabled: z.boolean().default(true).describe('MQTT over TCP'),
+  host: listenerHost(),
+  port: count(1883, 0, U16_MAX, 'Port; 0 picks a free one'),
+});
+
+const ws = z.strictObject({
+  enabled: z.boolean().default(true).describe('MQTT over WebSocket'),
+  host: listenerHost(),
+  port: count(8083, 0, U16_MAX, 'Port; 0 picks a free one'),
+  path: z
+    .string()
+    .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and have no blanks')
+    .default('/mqtt')
+    .describe('Path of the upgrade request'),
+  engine: z.enum(['auto', 'uws', 'ws']).default('auto').describe('auto takes uWebSockets.js where it runs, else ws'),
+});
+
+const mqtt = z.strictObject({
+  tcp: tcp.prefault({}),
+  ws: ws.prefault({}),
+  connections_max: count(200_000, 1, 10_000_000, 'Connections of the node'),
+  connect_timeout: duration(10 * SECOND, 100, DAY, 'CONNECT must arrive within'),
+  packet_bytes_max: size(2_000_000, 128, MQTT_PACKET_BYTES_MAX, 'Longest packet that is accepted'),
+  topic_alias_max: count(10, 0, U16_MAX, 'Topic aliases a client may use'),
+  receive_max: count(20, 1, U16_MAX, 'QoS 1 and 2 publishes a client may have unacknowledged'),
+  keep_alive_max: duration(0, 0, U16_MAX * SECOND, 'Longest keep-alive; 0: the client chooses'),
+  session_expiry_max: duration(7 * DAY, 0, 0xffff_fffe * SECOND, 'Longest life of a session without its client'),
+  client_id_bytes_max: count(U16_MAX, 1, U16_MAX, 'Bytes of a client identifier'),
+  inflight_max: count(16_384, 1, U16_MAX, 'QoS 1 and 2 deliveries in flight per client'),
+  queue_messages_max: count(100_000, 0, 2 ** 30, 'Messages that wait for one session'),
+  queue_bytes_max: size(64 * MIB, 0, 2 ** 40, 'Bytes that wait for one session'),
+  subscriptions_max: count(10_000, 1, 10_000_000, 'Subscriptions of one session'),
+  topic_levels_max: count(128, 1, U16_MAX, 'Levels of a topic or filter'),
+  retained_messages_max: count(1_000_000, 0, 2 ** 30, 'Retained messages of the node'),
+  output_high_mark: size(MIB, 4096, 2 ** 30, 'Output waiting for one client from which QoS 0 is dropped'),
+  output_low_mark: size(MIB / 4, 1024, 2 ** 30, 'Output waiting for one client at which that ends'),
+  output_bytes_max: size(64 * MIB, 4096, 2 ** 31 - 1, 'Output waiting for one client that ends its connection'),
+  topics_max: count(262_144, 1024, 2 ** 24, 'Topic names remembered per shard'),
+});
+
+export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
+  node: z
+    .strictObject({
+      id: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be letters, digits, . _ - (at most 63)')
+        .default('node-1')
+        .describe('Name of this node, unique in its cluster'),
+    })
+    .prefault({}),
+  roles: z
+    .array(z.enum(['meta', 'broker', 'journal']))
+    .min(1)
+    .default(['meta', 'broker', 'journal'])
+    .describe('What this node does'),
+  data_path: z.string().min(1).default(DATA_PATH_DEFAULT).describe('Directory of everything that is kept'),
+  runtime: z
+    .strictObject({
+      shards: count(Math.max(1, availableParallelism() - 1), 1, 256, 'Threads that serve connections'),
+      transport: z.enum(['auto', 'native', 'node']).default('auto').describe('auto takes the native transport where it was built'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(LOG_LEVELS).default('info').describe('Lowest level that is written'),
+      format: z.enum(['auto', 'pretty', 'json']).default('auto').describe('auto is pretty on a terminal, else json'),
+    })
+    .prefault({}),
+  security: z
+    .strictObject({
+      profile: z.enum(['local', 'hardened', 'open']).default('local').describe('open lets anybody in from anywhere'),
+    })
+    .prefault({}),
+  mqtt: mqtt.prefault({}),
+});
