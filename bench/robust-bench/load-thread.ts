@@ -57,7 +57,6 @@ export interface LoadThreadParts {
  * of the transport; what is to be sent without anything having arrived goes out in turns of its own.
  */
 export class LoadThread {
-  readonly #plan: LoadPlan;
   readonly #transport: Transport;
   readonly #tally: Tally;
   readonly #clock: MonotonicMicros;
@@ -77,7 +76,6 @@ export class LoadThread {
 
   constructor(parts: LoadThreadParts, events: LoadThreadEvents) {
     const { plan, run, thread, transport, tally } = parts;
-    this.#plan = plan;
     this.#transport = transport;
     this.#tally = tally;
     this.#clock = parts.clock;

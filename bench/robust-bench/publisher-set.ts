@@ -91,8 +91,11 @@ export class PublisherSet {
   begin(): void {
     this.#isAccruing = true;
     if (this.#intervalUs > 0) return;
-    this.#owed.fill(UNLIMITED);
-    for (let local = 0; local < this.count; local++) this.#enqueue(local);
+    for (let local = 0; local < this.count; local++) {
+      if (this.#connection[local] < 0) continue;
+      this.#owed[local] = UNLIMITED;
+      this.#enqueue(local);
+    }
   }
 
   /** No message becomes due any more. What a rate made due already is still sent; without a rate nothing is left. */

@@ -34,6 +34,7 @@ struct alignas(64) Connection {
   Phase phase = Phase::free;
   uint8_t armed = 0;    // What epoll watches for this descriptor: watchRead | watchWrite.
   uint8_t framing = 0;
+  uint8_t endReason = 0;  // CLOSE_* to report when a virtual connection's input is cut.
   uint8_t version = 0;  // MQTT protocol level once admitted, before that 0.
   bool isDirty : 1;
   bool isReady : 1;      // In the reactor's ready queue.

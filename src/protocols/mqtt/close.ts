@@ -1,8 +1,8 @@
 import type { MqttConnection } from './connection.js';
-import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { encodeConnack, encodeDisconnect } from './encode.js';
-import { connackCodeFor, NO_CONNACK, type ProtocolViolation, reasonName } from './errors.js';
+import { type ProtocolViolation, reasonName } from './errors.js';
+import { say } from './say.js';
 import { endSession, scheduleExpiry, scheduleWill } from './session-end.js';
 import { releaseWaiters } from './throttle.js';
 
@@ -28,8 +28,8 @@ export function endConnection(context: MqttContext, connection: MqttConnection, 
 /** Refuses a CONNECT: CONNACK with the code where the version has one for it, then the close. */
 export function refuseConnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
   if (connection.phase === 'closing') return;
-  const code = connackCodeFor(connection.version, reasonCode);
-  if (code !== NO_CONNACK) context.commands.sendCopy(connection.id, encodeConnack({ version: connection.version, sessionPresent: false, reasonCode: code, properties: null }));
+  const reasonString = connection.version === 5 && connection.wantsProblemInformation ? { reasonString: sentence } : {};
+  say(context, connection, encodeConnack({ version: connection.version, sessionPresent: false, reasonCode, properties: reasonString, maxBytes: connection.packetBytesMax }));
   context.counters.connectionsRefused += 1;
   context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id });
   closeConnection(context, connection, true);
@@ -76,7 +76,7 @@ export function detachSession(context: MqttContext, connection: MqttConnection, 
 }
 
 function sayDisconnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
-  if (connection.version !== 5) return;
-  const reasonString = connection.wantsProblemInformation && reasonCode >= REASON.unspecifiedError ? sentence : null;
-  context.commands.sendCopy(connection.id, encodeDisconnect(reasonCode, reasonString, connection.packetBytesMax));
+  const reasonString = connection.wantsProblemInformation ? sentence : null;
+  const { version, packetBytesMax } = connection;
+  say(context, connection, encodeDisconnect({ version, reasonCode, reasonString, serverReference: null, maxBytes: packetBytesMax }));
 }

@@ -25,8 +25,8 @@ export const PACKET = {
   auth: 15,
 } as const;
 
-/** First bytes of acknowledgements, flags included (§2.1.3). */
-export const FIRST_BYTE = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70, disconnect: 0xe0 } as const;
+/** First bytes, flags included (§2.1.3). */
+export const FIRST_BYTE = { connect: 0x10, puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70, disconnect: 0xe0 } as const;
 
 /** Flags of a PUBLISH in its first byte (§3.3.1). */
 export const PUBLISH_RETAIN = 0x01;

@@ -43,7 +43,13 @@ export class PublishView {
  * transport did.
  * @throws ProtocolViolation. A topic alias above the maximum we announced is for the session to refuse (0x94).
  */
-export function decodePublishProperties(bytes: Uint8Array, offset: number, length: number, version: ProtocolVersion, view: PublishView): void {
+export function decodePublishProperties(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  version: ProtocolVersion,
+  view: PublishView,
+): void {
   const reader = view.reader;
   reader.reset(bytes, offset, offset + length);
   try {

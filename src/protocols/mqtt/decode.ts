@@ -1,11 +1,30 @@
+import { type IConnectPacket, type ISubscribePacket, type Packet, parser } from 'mqtt-packet';
 import { assert } from '../../base/assert.js';
-import { type IAuthPacket, type IConnectPacket, type ISubscribePacket, type IUnsubscribePacket, type Packet, parser } from 'mqtt-packet';
 import { WireReader } from '../../wire/reader.js';
 import { WireViolation } from '../../wire/violation.js';
 import { FIRST_BYTE, PACKET, PROPERTY, type ProtocolVersion, REASON, RECEIVE_MAXIMUM_DEFAULT } from './constants.js';
 import { malformed, protocolError } from './errors.js';
-import { type ConnectOutline, checkAuth, checkConnect, checkEnd, checkPacketId, checkSubscribe, checkUnsubscribe, readProperties } from './grammar.js';
-import type { AckPacket, AuthPacket, ClientPacket, ConnectPacket, DisconnectPacket, SubscribePacket, SubscriptionFields, UnsubscribePacket, WillFields } from './packets.js';
+import {
+  type ConnectOutline,
+  checkAuth,
+  checkConnect,
+  checkEnd,
+  checkPacketId,
+  checkSubscribe,
+  checkUnsubscribe,
+  readProperties,
+} from './grammar.js';
+import type {
+  AckPacket,
+  AuthPacket,
+  ClientPacket,
+  ConnectPacket,
+  DisconnectPacket,
+  SubscribePacket,
+  SubscriptionFields,
+  UnsubscribePacket,
+  WillFields,
+} from './packets.js';
 import type { PropertyScan } from './properties.js';
 import { checkFilter, isTopicName } from './topic-syntax.js';
 
@@ -259,18 +278,18 @@ function copyFrame(reader: WireReader, offset: number): Buffer {
  * If it refuses what our grammar lets pass, the client is refused: of two opinions the stricter one counts.
  */
 function parseFrame(frame: Buffer, version: ProtocolVersion): Packet {
-  let parsed: Packet | null = null;
+  const packets: Packet[] = [];
   let isRefused = false;
   const frames = parser({ protocolVersion: version });
   frames.on('packet', (packet) => {
-    parsed = packet;
+    packets.push(packet);
   });
   frames.on('error', () => {
     isRefused = true;
   });
   frames.parse(frame);
-  if (parsed === null || isRefused) throw malformed('mqtt-packet refuses the packet');
-  return parsed;
+  if (packets.length !== 1 || isRefused) throw malformed('mqtt-packet refuses the packet');
+  return packets[0];
 }
 
 /** A copy in memory of its own, where `Buffer` slices would keep a whole frame alive. */

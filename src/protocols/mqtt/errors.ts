@@ -23,7 +23,7 @@ export function protocolError(message: string): ProtocolViolation {
 }
 
 /** Why the transport gave a connection up (`EVENT.fault`), as the reason that the client hears. */
-export const REASON_BY_FAULT = {
+const REASON_BY_FAULT = {
   badLength: REASON.malformedPacket,
   tooLarge: REASON.packetTooLarge,
   badPublish: REASON.malformedPacket,

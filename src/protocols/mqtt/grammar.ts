@@ -1,6 +1,6 @@
 import type { WireReader } from '../../wire/reader.js';
 import { scanUtf8, TEXT_HAS_NUL, TEXT_MALFORMED } from '../../wire/utf8.js';
-import { CONNECT_FLAG, PACKET, PROPERTY, type ProtocolVersion, REASON } from './constants.js';
+import { CONNECT_FLAG, FIRST_BYTE, PACKET, PROPERTY, type ProtocolVersion, REASON } from './constants.js';
 import { malformed, ProtocolViolation, protocolError } from './errors.js';
 import { PROPERTIES_OF_WILL, PropertyScan } from './properties.js';
 
@@ -67,16 +67,20 @@ function readProtocol(reader: WireReader): ProtocolVersion {
 }
 
 /**
- * How to answer a CONNECT that `decodePacket` refused: 3, 4 or 5 is the form of CONNACK its sender understands; 0 is none, for what
- * does not even name the protocol (MQTT-3.1.2-1). Levels that do not exist yet are taken for successors of MQTT 5.
+ * How to answer a CONNECT that `decodePacket` refused: 3, 4 or 5 is the form of CONNACK that its sender understands; 0 is none, for
+ * what is no CONNECT or does not even name the protocol (MQTT-3.1.2-1). Levels yet to come are taken for successors of MQTT 5.
  */
 export function connackVersionOf(bytes: Uint8Array, offset: number, length: number): 0 | ProtocolVersion {
-  let at = offset + 1;
-  while (at < offset + length && bytes[at] >= 0x80) at += 1;
-  at += 1;
   const end = offset + length;
-  if (end - at > 6 && startsWith(bytes, at + 2, (bytes[at] << 8) | bytes[at + 1], 'MQTT')) return bytes[at + 6] >= 5 ? 5 : 4;
-  if (end - at > 8 && startsWith(bytes, at + 2, (bytes[at] << 8) | bytes[at + 1], 'MQIsdp')) return 3;
+  if (length < 2 || bytes[offset] !== FIRST_BYTE.connect) return 0;
+  let at = offset + 1;
+  while (at < end && bytes[at] >= 0x80) at += 1;
+  const name = at + 3; // Behind the last byte of the remaining length and the length of the name.
+  if (name >= end) return 0;
+  const nameLength = (bytes[name - 2] << 8) | bytes[name - 1];
+  if (name + nameLength >= end) return 0;
+  if (startsWith(bytes, name, nameLength, 'MQIsdp')) return 3;
+  if (startsWith(bytes, name, nameLength, 'MQTT')) return bytes[name + nameLength] >= 5 ? 5 : 4;
   return 0;
 }
 
@@ -103,11 +107,11 @@ function checkConnectProperties(reader: WireReader): void {
 function skipClientId(reader: WireReader, version: ProtocolVersion): void {
   const length = reader.readU16();
   const at = reader.skip(length);
-  const isEmpty = length === 0 && version === 3; // MQTT 3.1 §3.1 wants 1 to 23 characters; longer ones are common and do no harm.
-  if (isEmpty || scanUtf8(reader.bytes, at, at + length) !== 0) {
-    const reason = version === 5 ? REASON.clientIdentifierNotValid : REASON.malformedPacket;
-    throw new ProtocolViolation(version === 3 && isEmpty ? REASON.clientIdentifierNotValid : reason, 'the client identifier is not valid');
-  }
+  // MQTT 3.1 §3.1 wants 1 to 23 characters and answers 0x02; longer ones are common and do no harm.
+  if (length === 0 && version === 3) throw new ProtocolViolation(REASON.clientIdentifierNotValid, 'the client identifier is empty');
+  if (scanUtf8(reader.bytes, at, at + length) === 0) return;
+  const reason = version === 5 ? REASON.clientIdentifierNotValid : REASON.malformedPacket;
+  throw new ProtocolViolation(reason, 'the client identifier is not UTF-8 text without control characters');
 }
 
 /*
@@ -148,7 +152,7 @@ export function checkAuth(reader: WireReader, version: ProtocolVersion): void {
   if (reader.remaining === 0) throw protocolError('there is no authentication method');
   const reasonCode = reader.readU8();
   if (reasonCode !== REASON.continueAuthentication && reasonCode !== REASON.reauthenticate) {
-    throw protocolError('AUTH has a reason code that is not a client’s'); // MQTT-3.15.2-1
+    throw protocolError('AUTH has a reason code that a client may not send'); // MQTT-3.15.2-1
   }
   if (reader.remaining === 0) throw protocolError('there is no authentication method');
   const properties = readProperties(reader, PACKET.auth);
@@ -173,7 +177,7 @@ export function checkEnd(reader: WireReader): void {
   if (reader.remaining !== 0) throw malformed('bytes follow the last field');
 }
 
-/** A topic, filter or user name: UTF-8 without U+0000 and other control characters. Says where the text was. */
+/** A topic, filter or user name: UTF-8 without U+0000 and other control characters. */
 function skipName(reader: WireReader): void {
   const length = reader.readU16();
   const at = reader.skip(length);

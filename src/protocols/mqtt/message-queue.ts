@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { BoundedQueue } from '../../base/bounded-queue.js';
 import { framesLength } from './publish-frame.js';
 import type { Delivery } from './stored-run.js';
 
@@ -16,14 +17,14 @@ export interface QueueEntry {
 export class MessageQueue {
   readonly #messagesMax: number;
   readonly #bytesMax: number;
-  #entries: QueueEntry[] = [];
-  #first = 0;
+  readonly #entries: BoundedQueue<QueueEntry>;
   #messages = 0;
   #bytes = 0;
 
   constructor(messagesMax: number, bytesMax: number) {
     this.#messagesMax = messagesMax;
     this.#bytesMax = bytesMax;
+    this.#entries = new BoundedQueue(messagesMax);
   }
 
   get isEmpty(): boolean {
@@ -58,30 +59,24 @@ export class MessageQueue {
 
   /** The oldest entry; undefined if empty. */
   peek(): QueueEntry | undefined {
-    return this.#entries[this.#first];
+    return this.#entries.peek();
   }
 
   /** Takes `count` frames, `length` bytes long, off the oldest entry. */
   take(count: number, length: number): void {
-    const entry = this.#entries[this.#first];
+    const entry = this.#entries.peek();
     assert(entry !== undefined && count <= entry.remaining, 'take follows peek');
     entry.offset += length;
     entry.remaining -= count;
     this.#messages -= count;
     this.#bytes -= length;
-    if (entry.remaining > 0) return;
-    this.#first += 1;
-    if (this.#first === this.#entries.length) {
-      this.#entries = [];
-      this.#first = 0;
-    } else if (this.#first >= 1024 && this.#first * 2 >= this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#first);
-      this.#first = 0;
-    }
+    if (entry.remaining === 0) this.#entries.shift();
   }
 
   /** All entries, oldest first. */
-  entries(): readonly QueueEntry[] {
-    return this.#entries.slice(this.#first);
+  entries(): QueueEntry[] {
+    const entries: QueueEntry[] = [];
+    for (let i = 0; i < this.#entries.length; i += 1) entries.push(this.#entries.at(i) as QueueEntry);
+    return entries;
   }
 }

@@ -1,13 +1,14 @@
 import { assert } from '../../base/assert.js';
+import { WireWriter } from '../../wire/writer.js';
 import type { Route } from '../../broker/ports.js';
 import { SPACE_ARENA, type TopicId } from '../../transport/ports.js';
 import { endConnection, refuseViolation } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { FIRST_BYTE, REASON } from './constants.js';
 import type { MqttContext } from './context.js';
-import { decodePublishProperties, PublishFields } from './decode-publish.js';
+import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { encodeAck } from './encode.js';
-import { buildPublish } from './encode-publish.js';
+import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
 import { frameLength, packetIdOf } from './publish-frame.js';
 import { planOf } from './plan.js';
@@ -15,7 +16,7 @@ import { publishFrame, reasonOf, retainRun, routeOf, spread } from './publish.js
 import { breachReceiveMaximum } from './receive-maximum.js';
 import type { MqttSession } from './session.js';
 
-const fields = new PublishFields();
+const view = new PublishView();
 
 /*
   PUBLISH, MQTT 5.0 §3.3 and §4.3, where it is not the plain QoS 0 or 1 of the hot path. The run is in `context.run`. PUBACK and
@@ -78,8 +79,8 @@ function retainLast(context: MqttContext, topic: string, done: () => void): void
   const { bytes, offset, length, count, version } = context.run;
   let last = offset;
   for (let i = 1; i < count; i += 1) last += frameLength(bytes, last);
-  decodePublishProperties(bytes, last, offset + length - last, version, fields);
-  retainRun(context, topic, last, offset + length - last, fields.payloadLength === 0, done);
+  decodePublishProperties(bytes, last, offset + length - last, version, view);
+  retainRun(context, topic, last, offset + length - last, view.payloadLength === 0, done);
 }
 
 /** A topic that only the server writes: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
@@ -94,7 +95,7 @@ export function onPublishRefused(context: MqttContext, connection: MqttConnectio
 export function onPublishWithProperties(context: MqttContext, connection: MqttConnection, offset: number, length: number, topic: TopicId): void {
   const bytes = context.transport.arena;
   try {
-    decodePublishProperties(bytes, offset, length, 5, fields);
+    decodePublishProperties(bytes, offset, length, 5, view);
   } catch (error) {
     if (!(error instanceof ProtocolViolation)) throw error;
     refuseViolation(context, connection, error);
@@ -103,13 +104,13 @@ export function onPublishWithProperties(context: MqttContext, connection: MqttCo
   const qos = (bytes[offset] >> 1) & 3;
   context.counters.publishesIn += 1;
   if (qos > 0 && breachReceiveMaximum(context, connection, 1)) return;
-  const alias = fields.topicAlias;
+  const alias = view.topicAlias;
   if (alias > context.limits.topicAliasMax) {
     endConnection(context, connection, REASON.topicAliasInvalid, 'the topic alias is above the maximum');
     return;
   }
   if (topic >= 0) {
-    if (alias > 0) learnAlias(context, connection, alias, bytes.slice(fields.topicOffset, fields.topicOffset + fields.topicLength));
+    if (alias > 0) learnAlias(context, connection, alias, bytes.slice(view.topicOffset, view.topicOffset + view.topicLength));
     publishDecoded(context, connection, topic, offset, length);
     return;
   }
@@ -118,7 +119,7 @@ export function onPublishWithProperties(context: MqttContext, connection: MqttCo
     endConnection(context, connection, REASON.protocolError, alias === 0 ? 'a PUBLISH without topic and alias' : 'the topic alias was not set');
     return;
   }
-  publishAliased(context, connection, name, offset);
+  publishAliased(context, connection, name);
 }
 
 function learnAlias(context: MqttContext, connection: MqttConnection, alias: number, topic: Uint8Array): void {
@@ -126,7 +127,7 @@ function learnAlias(context: MqttContext, connection: MqttConnection, alias: num
   connection.inboundAliases[alias] = topic;
 }
 
-/** The frame as it came; `fields` is its decoding. */
+/** The frame as it came; `view` is its decoding. */
 function publishDecoded(context: MqttContext, connection: MqttConnection, topic: TopicId, offset: number, length: number): void {
   const run = context.run;
   run.set(SPACE_ARENA, context.transport.arena, offset, length, 1, 5);
@@ -143,32 +144,21 @@ function publishDecoded(context: MqttContext, connection: MqttConnection, topic:
 }
 
 /** The same frame with its topic written out and the alias gone: from here on nobody sees the difference. */
-function publishAliased(context: MqttContext, connection: MqttConnection, topicBytes: Uint8Array, offset: number): void {
-  const arena = context.transport.arena;
-  const session = sessionOf(connection);
-  const qos = ((arena[offset] >> 1) & 3) as 0 | 1 | 2;
-  const retain = (arena[offset] & 1) === 1;
-  const packetId = fields.packetId;
-  const isEmpty = fields.payloadLength === 0;
-  if (qos === 2 && !session.openReceived().add(packetId)) {
-    acknowledge(context, connection, FIRST_BYTE.pubrec, packetId, 0);
+function publishAliased(context: MqttContext, connection: MqttConnection, topicBytes: Uint8Array): void {
+  const { qos, isRetained, packetId } = view;
+  const isEmpty = view.payloadLength === 0;
+  if (qos === 2 && !sessionOf(connection).openReceived().add(packetId)) {
+    acknowledge(context, connection, FIRST_BYTE.pubrec, packetId, REASON.success);
     return;
   }
-  const frame = buildPublish({
-    version: 5,
-    topic: topicBytes,
-    qos,
-    retain,
-    duplicate: false,
-    packetId,
-    properties: arena.slice(fields.propertiesOffset, fields.propertiesOffset + fields.propertiesLength),
-    payload: arena.subarray(fields.payloadOffset, fields.payloadOffset + fields.payloadLength),
-  });
+  const writer = new WireWriter(new Uint8Array(rewrittenLength(view, topicBytes.length)));
+  rewritePublish(writer, context.transport.arena, view, topicBytes);
+  const frame = writer.bytes;
   const route = publishFrame(context, connection, topicBytes, frame, 5);
   const acknowledgeNow = (): void => {
     if (qos > 0 && connection.phase === 'connected') acknowledge(context, connection, qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec, packetId, reasonOf(route));
   };
-  if (retain) retainRun(context, route.topic, 0, frame.length, isEmpty, acknowledgeNow);
+  if (isRetained) retainRun(context, route.topic, 0, frame.length, isEmpty, acknowledgeNow);
   else acknowledgeNow();
 }
 

@@ -6,7 +6,7 @@ import type { MqttContext } from './context.js';
 import { decodePacket } from './decode.js';
 import { drainQueue } from './drain.js';
 import { ProtocolViolation, reasonForFault } from './errors.js';
-import { onRefusedAck } from './on-ack.js';
+import { onLongAck } from './on-ack.js';
 import { onConnect } from './on-connect.js';
 import { onDisconnect } from './on-disconnect.js';
 import { onSubscribe, onUnsubscribe } from './on-subscribe.js';
@@ -59,7 +59,7 @@ function onPacket(context: MqttContext, connection: MqttConnection, packet: Clie
     case 'pubrec':
     case 'pubrel':
     case 'pubcomp':
-      onRefusedAck(context, connection, packet);
+      onLongAck(context, connection, packet);
       break;
     case 'pingreq':
       onPing(context, connection);

@@ -13,11 +13,14 @@ export class OutboundAliases {
     return this.#byTopic.get(topic) ?? 0;
   }
 
-  /** Gives the topic an alias from the next packet on, which carries both. @returns 0 if all are taken. */
-  assign(topic: string): number {
-    if (this.#byTopic.size >= this.#maximum) return 0;
-    const alias = this.#byTopic.size + 1;
-    this.#byTopic.set(topic, alias);
-    return alias;
+  /** The alias that `assign` would give; 0 if all are taken. */
+  get nextAlias(): number {
+    return this.#byTopic.size < this.#maximum ? this.#byTopic.size + 1 : 0;
+  }
+
+  /** The client was sent the topic with `nextAlias`: from now on the alias alone says it. */
+  assign(topic: string): void {
+    const alias = this.nextAlias;
+    if (alias > 0) this.#byTopic.set(topic, alias);
   }
 }

@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js';
 import type { ConnectionId, SpaceId } from '../../transport/ports.js';
-import { findExpiry } from './publish-properties.js';
+import { decodePublishProperties, PublishView } from './decode-publish.js';
 import type { MqttSession } from './session.js';
 import type { StoredRun } from './stored-run.js';
 
@@ -46,10 +46,13 @@ export class RunView {
   }
 }
 
+const view = new PublishView();
+
 /** Copies a run. Frames with properties come alone, so a run of several has no expiry. */
 export function storeRun(bytes: Uint8Array, offset: number, length: number, count: number, version: 4 | 5, nowMs: number): StoredRun {
   const copy = bytes.slice(offset, offset + length);
-  const expiryOffset = version === 5 && count === 1 ? findExpiry(copy, 0) : -1;
-  const seconds = expiryOffset < 0 ? 0 : new DataView(copy.buffer, copy.byteOffset).getUint32(expiryOffset);
-  return { bytes: copy, count, version, receivedAtMs: nowMs, expiresAtMs: expiryOffset < 0 ? 0 : nowMs + seconds * 1000, expiryOffset };
+  if (version === 4 || count > 1) return { bytes: copy, count, version, receivedAtMs: nowMs, expiresAtMs: 0, expiryOffset: -1 };
+  decodePublishProperties(copy, 0, length, version, view);
+  const expiresAtMs = view.expirySeconds < 0 ? 0 : nowMs + view.expirySeconds * 1000;
+  return { bytes: copy, count, version, receivedAtMs: nowMs, expiresAtMs, expiryOffset: view.expiryOffset };
 }

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import { parseDuration, parseSize } from '../../src/settings/units.js';
+import type { Target } from './load-plan.js';
+
+/* Values of the command line, from text to what a plan holds. Each throws what commander prints with the option's name. */
+
+export function countOf(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+/** "10s", "2m", "500ms"; a bare number is seconds, as in other load generators. @returns milliseconds */
+export function durationOf(minMs: number, maxMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(/^[\d.]+$/.test(text) ? `${text}s` : text);
+    if (ms === null || ms < minMs || ms > maxMs) throw new InvalidArgumentError('Give a length of time such as 10s, 500ms or 2m, at most 30m.');
+    return ms;
+  };
+}
+
+/** "128", "4KiB". @returns bytes */
+export function sizeOf(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === null || bytes > 16 * 2 ** 20) throw new InvalidArgumentError('Give a size such as 128 or 4KiB, at most 16MiB.');
+  return bytes;
+}
+
+/** MQTT versions as people say them. @returns the protocol level */
+export function versionOf(text: string): 4 | 5 {
+  if (text === '5' || text === '5.0') return 5;
+  if (text === '3' || text === '4' || text === '3.1.1') return 4;
+  throw new InvalidArgumentError('Give 3 (MQTT 3.1.1) or 5.');
+}
+
+export function qosOf(text: string): 0 | 1 | 2 {
+  if (text === '0') return 0;
+  if (text === '1') return 1;
+  if (text === '2') return 2;
+  throw new InvalidArgumentError('Give 0, 1 or 2.');
+}
+
+export function processOf(text: string): number {
+  const pid = countOf(1, 2 ** 22)(text);
+  if (!existsSync(`/proc/${pid}/stat`)) throw new InvalidArgumentError('There is no such process on this machine.');
+  return pid;
+}
+
+/** "host:port", "[::1]:port". */
+export function endpointOf(text: string): Pick<Target, 'host' | 'port'> {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Give host:port.');
+  return { host: match[1] ?? match[2], port: countOf(1, 65_535)(match[3]) };
+}
+
+/** "127.0.0.2-9,127.0.1.1": addresses, and ranges of the last number. */
+export function addressesOf(text: string): string[] {
+  return text.split(',').flatMap((part) => {
+    const [first, last] = part.trim().split('-');
+    const at = first.lastIndexOf('.') + 1;
+    const from = Number(first.slice(at));
+    const to = last === undefined ? from : Number(last);
+    if (!isIPv4(first) || !(to >= from && to <= 254)) throw new InvalidArgumentError('Give addresses such as 127.0.0.2-9,127.0.1.1.');
+    return Array.from({ length: to - from + 1 }, (_, i) => `${first.slice(0, at)}${from + i}`);
+  });
+}

@@ -1,0 +1,187 @@
+import { assert } from '../base/assert.js';
+import { ownerOf } from './level-hash.js';
+import type { PeerMessage, SessionDirectory, ShardId } from './ports.js';
+
+export interface DirectoryLinks {
+  readonly self: ShardId;
+  readonly shardCount: number;
+  /** To a peer, or to this shard itself: then it is handled before the call returns. */
+  post(to: ShardId, message: PeerMessage): void;
+}
+
+type GiveUp = (clientId: string, discard: boolean, answer: (state: Uint8Array | null) => void, staysHere?: boolean) => void;
+
+interface WaitingClaim {
+  readonly clientId: string;
+  readonly discard: boolean;
+  readonly done: (state: Uint8Array | null) => void;
+  isCancelled: boolean;
+}
+
+/** A session asked back from the protocol, which has not answered yet. */
+interface Surrender {
+  readonly clientId: string;
+  readonly registrar: ShardId;
+  /** NOBODY if the registrar that asked is dead. */
+  ticket: number;
+  discard: boolean;
+  readonly staysHere: boolean;
+}
+
+const NOBODY = 0;
+
+/**
+ * One shard's side of the session directory: the claims it waits for and the sessions it holds. The registrar of each
+ * identifier, on whichever shard, is the authority; `session-registrar.ts` draws the messages.
+ */
+export class ShardDirectory implements SessionDirectory {
+  /**
+   * As the port says. `staysHere`: the claim came from this very shard and wants the session, so it may stay in place;
+   * answer null then.
+   */
+  onSurrender: GiveUp = failUnset;
+  onOrphan: (clientId: string, state: Uint8Array) => void = failUnset;
+  readonly #links: DirectoryLinks;
+  readonly #claims: Map<number, WaitingClaim> = new Map();
+  readonly #held: Set<string> = new Set();
+  /** Held sessions that stay in place while a claim of this shard for them is being served. The grant is on its way, so a release must not overtake it. */
+  readonly #staying: Set<string> = new Set();
+  readonly #surrenders: Map<string, Surrender> = new Map();
+  #ticketLast = 0;
+
+  constructor(links: DirectoryLinks) {
+    this.#links = links;
+  }
+
+  holds(clientId: string): boolean {
+    return this.#held.has(clientId);
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /** Claims that wait for their answer, cancelled ones included. */
+  get waitingCount(): number {
+    return this.#claims.size;
+  }
+
+  claim(clientId: string, discard: boolean, done: (state: Uint8Array | null) => void): number {
+    this.#ticketLast += 1;
+    const ticket = this.#ticketLast;
+    this.#claims.set(ticket, { clientId, discard, done, isCancelled: false });
+    this.#links.post(this.#registrarOf(clientId), { kind: 'claim', ticket, clientId, discard });
+    return ticket;
+  }
+
+  cancelClaim(ticket: number): void {
+    const claim = this.#claims.get(ticket);
+    if (claim !== undefined) claim.isCancelled = true;
+  }
+
+  release(clientId: string): void {
+    if (!this.#held.delete(clientId)) return;
+    if (!this.#staying.has(clientId)) this.#postRelease(clientId);
+  }
+
+  onClaimed(ticket: number, clientId: string, state: Uint8Array | null): void {
+    const claim = this.#claims.get(ticket);
+    assert(claim !== undefined && claim.clientId === clientId, 'a grant answers a claim');
+    this.#claims.delete(ticket);
+    this.#staying.delete(clientId);
+    if (!claim.isCancelled) {
+      this.#held.add(clientId);
+      claim.done(state);
+    } else if (state !== null) {
+      this.adopt(clientId, state);
+    } else if (!this.#held.has(clientId)) {
+      // We were given what nobody is here to use. (What stayed in place is still held.)
+      this.#postRelease(clientId);
+    }
+  }
+
+  onSurrenderAsked(registrar: ShardId, ticket: number, clientId: string, discard: boolean, staysHere: boolean): void {
+    const waiting = this.#surrenders.get(clientId);
+    if (waiting !== undefined) {
+      // Asked by the registrar before the present one: its question gets the same answer.
+      assert(waiting.ticket === NOBODY, 'a registrar asks once at a time');
+      waiting.ticket = ticket;
+      waiting.discard ||= discard;
+      this.#held.delete(clientId);
+      return;
+    }
+    if (!this.#held.has(clientId)) {
+      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: null });
+      return;
+    }
+    const stays = staysHere && !discard;
+    if (stays) this.#staying.add(clientId);
+    else this.#held.delete(clientId);
+    const surrender: Surrender = { clientId, registrar, ticket, discard, staysHere: stays };
+    this.#surrenders.set(clientId, surrender);
+    this.onSurrender(clientId, discard, (state) => this.#onGivenUp(surrender, state), stays);
+  }
+
+  /** The session's state is here and nobody waits for it: the protocol keeps it. The registrar knows. */
+  adopt(clientId: string, state: Uint8Array): void {
+    this.#held.add(clientId);
+    this.onOrphan(clientId, state);
+  }
+
+  /** Tells the new registrar what we hold, then asks again what we asked its predecessor. */
+  onPeerReplaced(peer: ShardId): void {
+    for (const clientId of this.#staying) if (this.#registrarOf(clientId) === peer) this.#staying.delete(clientId);
+    for (const surrender of this.#surrenders.values()) {
+      if (surrender.registrar !== peer) continue;
+      surrender.ticket = NOBODY;
+      if (!surrender.discard) this.#held.add(surrender.clientId);
+    }
+    const clientIds: string[] = [];
+    for (const clientId of this.#held) if (this.#registrarOf(clientId) === peer) clientIds.push(clientId);
+    this.#links.post(peer, { kind: 'holds', clientIds });
+
+    for (const [ticket, claim] of this.#claims) {
+      const { clientId, discard } = claim;
+      if (this.#registrarOf(clientId) !== peer) continue;
+      if (claim.isCancelled) this.#claims.delete(ticket);
+      else this.#links.post(peer, { kind: 'claim', ticket, clientId, discard });
+    }
+  }
+
+  #onGivenUp(surrender: Surrender, state: Uint8Array | null): void {
+    const { clientId, registrar, ticket } = surrender;
+    assert(this.#surrenders.get(clientId) === surrender, 'a surrender is answered once');
+    this.#surrenders.delete(clientId);
+    if (ticket === NOBODY) {
+      this.#keepUnasked(surrender, state);
+      return;
+    }
+    // It did not stay after all: it goes to the claimant as bytes.
+    if (surrender.staysHere && state !== null && this.#staying.delete(clientId)) this.#held.delete(clientId);
+    this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: surrender.discard ? null : state });
+  }
+
+  /** The registrar that asked is dead and its successor has not asked: the session stays ours if it still exists. */
+  #keepUnasked(surrender: Surrender, state: Uint8Array | null): void {
+    const clientId = surrender.clientId;
+    if (surrender.discard) return;
+    if (state !== null) {
+      if (!this.#held.has(clientId)) this.#links.post(surrender.registrar, { kind: 'holds', clientIds: [clientId] });
+      this.adopt(clientId, state);
+    } else if (!surrender.staysHere) {
+      this.release(clientId);
+    }
+  }
+
+  #postRelease(clientId: string): void {
+    this.#links.post(this.#registrarOf(clientId), { kind: 'release', clientId });
+  }
+
+  #registrarOf(clientId: string): ShardId {
+    return ownerOf(clientId, this.#links.shardCount);
+  }
+}
+
+function failUnset(): void {
+  assert(false, 'the protocol sets the callbacks of the directory before the first claim');
+}

@@ -1,0 +1,226 @@
+import { assert } from '../base/assert.js';
+import type { PeerMessage, ShardId } from './ports.js';
+
+/** A holder that has not answered by then is passed over: its session counts as ended, and what it sends later is dropped. */
+const SURRENDER_TIMEOUT_MS = 10_000;
+/** How long a registrar that replaces a dead one waits to be told who holds what, before it serves claims without knowing. */
+const HOLDS_TIMEOUT_MS = 2_000;
+
+/** `surrender` as it is sent: it also says whether the claimant is a connection of the holder's own shard. */
+export interface SurrenderMessage {
+  readonly kind: 'surrender';
+  readonly ticket: number;
+  readonly clientId: string;
+  readonly discard: boolean;
+  readonly staysHere: boolean;
+}
+
+export interface RegistrarLinks {
+  readonly self: ShardId;
+  readonly shardCount: number;
+  /** To a peer, or to this shard itself: then it is handled before the call returns. */
+  post(to: ShardId, message: PeerMessage): void;
+  /** A session whose claimant died on the way stays with this shard. */
+  adopt(clientId: string, state: Uint8Array): void;
+  /** State was dropped; for the log. */
+  lost(clientId: string, why: string): void;
+}
+
+interface Claim {
+  readonly from: ShardId;
+  readonly ticket: number;
+  readonly discard: boolean;
+}
+
+/** A claim that waits until the holder gave the session up. */
+interface Transfer {
+  /** Null if the claimant died meanwhile. */
+  claim: Claim | null;
+  readonly holder: ShardId;
+  readonly ticket: number;
+  readonly deadlineMs: number;
+}
+
+/** One identifier somebody waits for. At rest there is none, only a holder. */
+interface Contest {
+  readonly clientId: string;
+  transfer: Transfer | null;
+  readonly queue: Claim[];
+}
+
+interface LateSurrender {
+  readonly clientId: string;
+  readonly holder: ShardId;
+}
+
+/**
+ * The registrar of the client identifiers this shard owns: who holds each, and who is next.
+ *
+ *   claimant            registrar            holder
+ *      |------ claim ------>|
+ *      |                    |---- surrender ---->|    (left out if nobody holds it)
+ *      |                    |<--- surrendered ---|
+ *      |<----- claimed -----|
+ *      :                    |<----- release -----|    (the session ended)
+ *
+ * Claims of one identifier are served one after another. A grant needs no answer: what the registrar sends next to the same
+ * shard comes after it. Every state changes before anything is posted, for a post to this very shard may come back at once.
+ */
+export class SessionRegistrar {
+  readonly #links: RegistrarLinks;
+  readonly #holders: Map<string, ShardId> = new Map();
+  readonly #contests: Map<string, Contest> = new Map();
+  /** Surrenders nobody waits for any more, by ticket. Until its answer comes, a release by that holder is about the past. */
+  readonly #late: Map<number, LateSurrender> = new Map();
+  /** Peers that must still tell what they hold before claims are served. */
+  readonly #awaited: Set<ShardId> = new Set();
+  #awaitedUntilMs = 0;
+  #ticketLast = 0;
+  #nowMs = 0;
+
+  /** @param replacesDead this shard takes the place of one that died: its peers will tell what they hold. */
+  constructor(links: RegistrarLinks, replacesDead: boolean, nowMs: number) {
+    this.#links = links;
+    this.#nowMs = nowMs;
+    if (!replacesDead) return;
+    for (let shard = 0; shard < links.shardCount; shard += 1) if (shard !== links.self) this.#awaited.add(shard);
+    this.#awaitedUntilMs = nowMs + HOLDS_TIMEOUT_MS;
+  }
+
+  holderOf(clientId: string): ShardId | undefined {
+    return this.#holders.get(clientId);
+  }
+
+  onClaim(from: ShardId, ticket: number, clientId: string, discard: boolean): void {
+    let contest = this.#contests.get(clientId);
+    if (contest === undefined) {
+      contest = { clientId, transfer: null, queue: [] };
+      this.#contests.set(clientId, contest);
+    }
+    contest.queue.push({ from, ticket, discard });
+    this.#serve(contest);
+  }
+
+  onSurrendered(from: ShardId, ticket: number, clientId: string, state: Uint8Array | null): void {
+    const contest = this.#contests.get(clientId);
+    if (contest?.transfer?.ticket !== ticket) {
+      const late = this.#late.delete(ticket);
+      assert(late, 'an answer has a question');
+      if (state !== null) this.#links.lost(clientId, 'its holder answered too late');
+      return;
+    }
+    assert(contest.transfer.holder === from, 'the holder answers, nobody else');
+    this.#finishTransfer(contest, state);
+  }
+
+  onRelease(from: ShardId, clientId: string): void {
+    if (this.#holders.get(clientId) !== from) return;
+    for (const late of this.#late.values()) if (late.holder === from && late.clientId === clientId) return;
+    this.#holders.delete(clientId);
+  }
+
+  /** What a peer holds: told once to a new registrar, and again for each session that found its way back to it. */
+  onHolds(from: ShardId, clientIds: readonly string[]): void {
+    for (const clientId of clientIds) {
+      const holder = this.#holders.get(clientId);
+      if (holder === from) continue;
+      if (holder === undefined && !this.#contests.get(clientId)?.transfer) {
+        this.#holders.set(clientId, from);
+        continue;
+      }
+      // Somebody else has it by now. There is exactly one holder, so the latecomer ends its own.
+      this.#ticketLast += 1;
+      this.#late.set(this.#ticketLast, { clientId, holder: from });
+      this.#postSurrender(from, this.#ticketLast, clientId, true, false);
+    }
+    this.#stopAwaiting(from);
+  }
+
+  onPeerReplaced(peer: ShardId): void {
+    for (const [clientId, holder] of this.#holders) if (holder === peer) this.#holders.delete(clientId);
+    for (const [ticket, late] of this.#late) if (late.holder === peer) this.#late.delete(ticket);
+    for (const contest of [...this.#contests.values()]) {
+      const alive = contest.queue.filter((claim) => claim.from !== peer);
+      contest.queue.splice(0, contest.queue.length, ...alive);
+      const transfer = contest.transfer;
+      if (transfer === null) {
+        this.#serve(contest);
+        continue;
+      }
+      if (transfer.claim?.from === peer) transfer.claim = null;
+      if (transfer.holder === peer) this.#finishTransfer(contest, null);
+    }
+    // Its successor holds nothing, so it need not be waited for.
+    this.#stopAwaiting(peer);
+  }
+
+  onTick(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#awaited.size > 0 && nowMs >= this.#awaitedUntilMs) {
+      this.#awaited.clear();
+      this.#serveAll();
+    }
+    if (this.#contests.size === 0) return;
+    for (const contest of [...this.#contests.values()]) {
+      const transfer = contest.transfer;
+      if (transfer === null || nowMs < transfer.deadlineMs) continue;
+      this.#late.set(transfer.ticket, { clientId: contest.clientId, holder: transfer.holder });
+      this.#finishTransfer(contest, null);
+    }
+  }
+
+  #stopAwaiting(peer: ShardId): void {
+    if (this.#awaited.delete(peer) && this.#awaited.size === 0) this.#serveAll();
+  }
+
+  #serveAll(): void {
+    for (const contest of [...this.#contests.values()]) this.#serve(contest);
+  }
+
+  /** Grants what can be granted; stops at the first claim that needs somebody to surrender. */
+  #serve(contest: Contest): void {
+    const clientId = contest.clientId;
+    if (this.#awaited.size > 0) return;
+    for (;;) {
+      if (contest.transfer !== null) return;
+      const claim = contest.queue.shift();
+      if (claim === undefined) break;
+      const holder = this.#holders.get(clientId);
+      if (holder === undefined) {
+        this.#grant(clientId, claim, null);
+        continue;
+      }
+      this.#ticketLast += 1;
+      const ticket = this.#ticketLast;
+      contest.transfer = { claim, holder, ticket, deadlineMs: this.#nowMs + SURRENDER_TIMEOUT_MS };
+      this.#postSurrender(holder, ticket, clientId, claim.discard, holder === claim.from);
+    }
+    if (this.#contests.get(clientId) === contest) this.#contests.delete(clientId);
+  }
+
+  #finishTransfer(contest: Contest, state: Uint8Array | null): void {
+    const transfer = contest.transfer;
+    assert(transfer !== null, 'only a transfer under way is finished');
+    contest.transfer = null;
+    this.#holders.delete(contest.clientId);
+    // A claimant that died passes the session on to the next in the queue, else it stays with this shard.
+    const claim = transfer.claim ?? contest.queue.shift();
+    if (claim !== undefined) {
+      this.#grant(contest.clientId, claim, claim.discard ? null : state);
+    } else if (state !== null) {
+      this.#holders.set(contest.clientId, this.#links.self);
+      this.#links.adopt(contest.clientId, state);
+    }
+    this.#serve(contest);
+  }
+
+  #grant(clientId: string, claim: Claim, state: Uint8Array | null): void {
+    this.#holders.set(clientId, claim.from);
+    this.#links.post(claim.from, { kind: 'claimed', ticket: claim.ticket, clientId, state });
+  }
+
+  #postSurrender(holder: ShardId, ticket: number, clientId: string, discard: boolean, staysHere: boolean): void {
+    const message: SurrenderMessage = { kind: 'surrender', ticket, clientId, discard, staysHere };
+    this.#links.post(holder, message);
+  }
+}

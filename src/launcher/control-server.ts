@@ -1,0 +1,75 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { BrokerError, describeError, systemCodeOf } from '../base/errors.js';
+import { askControl } from './control-client.js';
+import { CONTROL_REQUEST, type ControlAnswer, controlPathOf, LineBuffer, parseLine } from './control-wire.js';
+import { inUse } from './data-lock.js';
+
+/** What the server does for each request. What they throw is sent as the error. */
+export interface ControlVerbs {
+  status(): unknown;
+  reload(): unknown;
+  /** Begins to stop. */
+  stop(): void;
+}
+
+export interface ControlServer {
+  close(): void;
+}
+
+/**
+ * Listens on the control socket. The caller has the lock of the directory, so a socket file that is there was left by a killed
+ * broker, unless it answers: then a broker in another network namespace has this directory, and RMQ-1004 is thrown.
+ */
+export async function openControlServer(dataPath: string, verbs: ControlVerbs): Promise<ControlServer> {
+  const path = controlPathOf(dataPath);
+  if ((await askControl(dataPath, 'status', 1000)) !== null) throw inUse(dataPath);
+  rmSync(path, { force: true });
+
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.unref();
+    socket.on('close', () => sockets.delete(socket));
+    serve(socket, verbs);
+  });
+  server.maxConnections = 64;
+  await listenOn(server, path);
+  chmodSync(path, 0o600); // The directory is ours alone until here at the latest: it was made without rights for others.
+  server.unref();
+  return {
+    close: () => {
+      server.close(); // Removes the file too.
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function listenOn(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.on('error', (error) => reject(new BrokerError('RMQ-1015', `at ${path}: ${systemCodeOf(error)}`, { cause: error })));
+    server.listen(path, () => resolve());
+  });
+}
+
+function serve(socket: Socket, verbs: ControlVerbs): void {
+  const buffer = new LineBuffer();
+  socket.setTimeout(10_000, () => socket.destroy());
+  socket.on('error', () => socket.destroy()); // The client went away.
+  socket.on('data', (chunk) => {
+    try {
+      const line = buffer.push(Buffer.from(chunk));
+      if (line === null) return;
+      socket.removeAllListeners('data');
+      const request = parseLine(line, CONTROL_REQUEST);
+      if (request === null) throw new BrokerError('RMQ-1015', '(the request is not understood)');
+      answer(socket, { ok: true, body: verbs[request.verb]() ?? null });
+    } catch (error) {
+      answer(socket, { ok: false, error: describeError(error) });
+    }
+  });
+}
+
+function answer(socket: Socket, content: ControlAnswer): void {
+  socket.end(`${JSON.stringify(content)}\n`);
+}

@@ -1,0 +1,143 @@
+import { assert } from '../../base/assert.js';
+import type { ShardId } from '../../broker/ports.js';
+import { type ConnectionId, type ConnectionOptions, FRAMING, type SpaceId } from '../../transport/ports.js';
+import type { ProtocolEngine } from '../ports.js';
+import { endConnection } from './close.js';
+import { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
+import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
+import { deliver } from './deliver.js';
+import { onRows } from './hot-path.js';
+import { CONNECT_BYTES_MAX } from './limits.js';
+import { planOf } from './plan.js';
+import { onDeadline, scheduleExpiry } from './session-end.js';
+import { decodeSessionState, restoreSession } from './session-state.js';
+import { onSurrender } from './take-over.js';
+import { releaseLink, releaseStalled } from './throttle.js';
+
+const MS_PER_TICK = 100;
+
+/** MQTT 3.1, 3.1.1 and 5.0 on one shard: the face that the runtime sees. */
+export class MqttEngine implements ProtocolEngine {
+  readonly name = 'mqtt';
+  readonly connectionOptions: ConnectionOptions;
+  readonly #context: MqttContext;
+
+  constructor(parts: MqttParts) {
+    const context = new MqttContext(parts);
+    this.#context = context;
+    const { limits } = parts;
+    this.connectionOptions = {
+      framing: FRAMING.mqtt,
+      frameBytesMax: CONNECT_BYTES_MAX,
+      highMarkBytes: limits.outputHighMarkBytes,
+      lowMarkBytes: limits.outputLowMarkBytes,
+      gated: true,
+      outputBytesMax: limits.outputBytesMax,
+    };
+    parts.broker.directory.onSurrender = (clientId, discard, claimant, answer) => onSurrender(context, clientId, discard, claimant, answer);
+    parts.broker.directory.onOrphan = (clientId, state) => {
+      // Its new connection went away while the session moved: it waits here for the next one.
+      const session = decodeSessionState(context, clientId, state);
+      context.sessions.set(clientId, session);
+      restoreSession(context, session, state, () => {});
+      scheduleExpiry(context, session);
+    };
+    parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
+  }
+
+  get connectionCount(): number {
+    return this.#context.connectionCount;
+  }
+
+  get sessionCount(): number {
+    return this.#context.sessions.size;
+  }
+
+  get counters(): Readonly<MqttCounters> {
+    return this.#context.counters;
+  }
+
+  onOpen(connection: ConnectionId): void {
+    const context = this.#context;
+    while (context.connections.length <= connection) context.connections.push(null);
+    assert(context.connections[connection] === null, 'a number is not given out before it is released');
+    context.connections[connection] = new MqttConnection(connection);
+    context.connectionCount += 1;
+    context.counters.connectionsAccepted += 1;
+    context.silence.schedule(connection, context.transport.now() + Math.ceil(context.limits.connectTimeoutMs / MS_PER_TICK));
+    // Over the limit nobody is read: a CONNECT would only cost us. The close tells.
+    if (context.connectionCount > context.limits.connectionsMax) {
+      context.counters.connectionsRefused += 1;
+      endConnection(context, context.connectionOf(connection), REASON.quotaExceeded, 'too many connections');
+    }
+  }
+
+  onRows(from: number, to: number): void {
+    const context = this.#context;
+    context.turn += 1;
+    context.nowMs = context.clock.nowMs();
+    onRows(context, from, to);
+  }
+
+  onForwarded(from: ShardId, topic: number, generation: number, version: 4 | 5, count: number, space: SpaceId, bytes: Uint8Array, offset: number, length: number): void {
+    const context = this.#context;
+    let routes = context.peerRoutes.get(from);
+    if (routes === undefined) {
+      routes = context.newRouteCache();
+      context.peerRoutes.set(from, routes);
+    }
+    const route = routes.find(topic, generation) ?? routes.compile(topic, generation, routes.nameOf(topic, generation) ?? topicOf(bytes, offset));
+    context.run.set(space, bytes, offset, length, count, version);
+    // Peers forward to us what they have receivers for here; what reached us goes no further.
+    deliver(context, planOf(context, route));
+  }
+
+  onPeerReplaced(peer: ShardId): void {
+    this.#context.peerRoutes.get(peer)?.clear();
+    releaseLink(this.#context, peer);
+  }
+
+  onTick(nowMs: number): void {
+    const context = this.#context;
+    context.nowMs = nowMs;
+    context.silence.advance(context.transport.now(), (connection) => this.#onSilence(connection));
+    context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
+    releaseStalled(context);
+  }
+
+  beginDrain(): void {
+    const context = this.#context;
+    if (context.isDraining) return;
+    context.isDraining = true;
+    for (const connection of context.connections) {
+      if (connection !== null) endConnection(context, connection, REASON.serverShuttingDown, 'the server is shutting down');
+    }
+  }
+
+  /** The deadline of a connection came up: it may have spoken since it was set. */
+  #onSilence(id: ConnectionId): void {
+    const context = this.#context;
+    const connection = context.connections[id];
+    if (connection === null || connection === undefined) return;
+    if (connection.phase !== 'connected') {
+      endConnection(context, connection, REASON.unspecifiedError, 'no CONNECT in time');
+      return;
+    }
+    const due = context.transport.activity[id] + connection.silenceTicksMax;
+    if (due > context.transport.now()) {
+      context.silence.schedule(id, due);
+      return;
+    }
+    context.counters.keepAliveExpired += 1;
+    endConnection(context, connection, REASON.keepAliveTimeout, 'nothing heard for one and a half times the keep-alive');
+  }
+}
+
+/** The topic of the first frame of a run. */
+function topicOf(bytes: Uint8Array, offset: number): string {
+  let body = offset + 2;
+  while (bytes[body - 1] >= 0x80) body += 1;
+  const length = (bytes[body] << 8) | bytes[body + 1];
+  return Buffer.from(bytes.buffer, bytes.byteOffset + body + 2, length).toString();
+}

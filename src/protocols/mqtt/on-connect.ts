@@ -1,0 +1,148 @@
+import { assert } from '../../base/assert.js';
+import { closeConnection, refuseConnect } from './close.js';
+import type { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+import { drainQueue } from './drain.js';
+import { type ConnackProperties, encodeConnack } from './encode.js';
+import { OutboundAliases } from './outbound-aliases.js';
+import type { ConnectPacket } from './packets.js';
+import { resend } from './resend.js';
+import { say } from './say.js';
+import { EXPIRY_NEVER, MqttSession } from './session.js';
+import { decodeSessionState, restoreSession } from './session-state.js';
+
+/** Ticks of the transport in a second. */
+const TICKS_PER_SECOND = 10;
+
+/*
+  CONNECT, MQTT 5.0 §3.1. The connection is `claiming` from here until no other connection has the session any more; what the client
+  sent behind its CONNECT is cut only after `admit` (MQTT-3.1.4-6).
+*/
+export function onConnect(context: MqttContext, connection: MqttConnection, packet: ConnectPacket): void {
+  assert(connection.phase === 'waiting', 'the session switch admits one CONNECT');
+  connection.version = packet.version;
+  connection.wantsProblemInformation = packet.requestProblemInformation;
+  connection.packetBytesMax = packet.packetBytesMax;
+  const refusal = refusalOf(context, packet);
+  if (refusal !== null) {
+    refuseConnect(context, connection, refusal.reasonCode, refusal.sentence);
+    return;
+  }
+  connection.receiveMaximum = packet.receiveMaximum;
+  connection.will = packet.will;
+  const aliases = Math.min(packet.topicAliasMaximum, context.limits.topicAliasMax);
+  connection.outboundAliases = aliases > 0 ? new OutboundAliases(aliases) : null;
+  const isAssigned = packet.clientId === '';
+  const clientId = isAssigned ? assignClientId(context) : packet.clientId;
+  connection.phase = 'claiming';
+  context.silence.cancel(connection.id);
+  connection.claimTicket = context.broker.directory.claim(clientId, packet.cleanStart, (state) => {
+    connection.claimTicket = -1;
+    if (connection.phase === 'claiming') onClaimed(context, connection, packet, clientId, isAssigned, state);
+  });
+}
+
+function refusalOf(context: MqttContext, packet: ConnectPacket): { reasonCode: number; sentence: string } | null {
+  if (context.isDraining) return { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down' };
+  if (packet.authenticationMethod !== null) return { reasonCode: REASON.badAuthenticationMethod, sentence: 'no enhanced authentication method is configured' };
+  if (packet.clientId === '' && packet.version !== 5 && !packet.cleanStart) {
+    return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'an empty client identifier needs a clean session' }; // MQTT-3.1.3-8 of 3.1.1
+  }
+  if (Buffer.byteLength(packet.clientId) > context.limits.clientIdBytesMax) {
+    return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'the client identifier is too long' };
+  }
+  return null;
+}
+
+/** A client identifier that nobody else has: 96 random bits. */
+function assignClientId(context: MqttContext): string {
+  const word = (): string => context.random.nextU32().toString(16).padStart(8, '0');
+  return `auto-${word()}${word()}${word()}`;
+}
+
+/** The session is ours alone: resume it or make a new one, and say so. */
+function onClaimed(context: MqttContext, connection: MqttConnection, packet: ConnectPacket, clientId: string, isAssigned: boolean, state: Uint8Array | null): void {
+  const existing = context.sessions.get(clientId) ?? null;
+  assert(existing === null || !packet.cleanStart, 'a clean start ended the earlier session');
+  if (existing === null && state !== null) {
+    // Subscriptions are known on every shard before the client hears from us.
+    const session = decodeSessionState(context, clientId, state);
+    attach(context, connection, session, packet);
+    restoreSession(context, session, state, () => {
+      if (connection.phase === 'claiming') admit(context, connection, session, packet, true, isAssigned);
+    });
+    return;
+  }
+  const session = existing ?? new MqttSession(clientId);
+  attach(context, connection, session, packet);
+  admit(context, connection, session, packet, existing !== null, isAssigned);
+}
+
+function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket): void {
+  assert(session.connection === null, 'the earlier connection of the session was closed');
+  context.sessions.set(session.clientId, session);
+  session.expirySeconds = grantedExpiry(context, packet);
+  session.endsAtMs = 0;
+  session.pendingWill = null; // The client came back in time (MQTT-3.1.3-9).
+  session.version = packet.version === 5 ? 5 : 4;
+  session.isSpecial = connection.packetBytesMax > 0 || connection.outboundAliases !== null;
+  session.outbound?.resize(Math.min(context.limits.inflightMax, connection.receiveMaximum));
+  session.connection = connection;
+  connection.session = session;
+}
+
+/** Seconds the session outlives its connection. MQTT 3 sessions that are not clean have no expiry of their own: they get the server's. */
+function grantedExpiry(context: MqttContext, packet: ConnectPacket): number {
+  const maximum = context.limits.sessionExpiryMaxSeconds;
+  if (packet.version !== 5) return packet.cleanStart ? 0 : maximum;
+  return packet.sessionExpirySeconds === EXPIRY_NEVER ? maximum : Math.min(packet.sessionExpirySeconds, maximum);
+}
+
+function admit(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket, isPresent: boolean, isAssigned: boolean): void {
+  const keepAliveSeconds = grantedKeepAlive(context, packet);
+  connection.silenceTicksMax = Math.ceil(keepAliveSeconds * 1.5 * TICKS_PER_SECOND);
+  if (connection.silenceTicksMax > 0) context.silence.schedule(connection.id, context.transport.now() + connection.silenceTicksMax);
+  connection.phase = 'connected';
+  session.slot = connection.id;
+  // Routes that name this session were planned for its absence or its earlier connection.
+  if (isPresent) context.sessionEpoch += 1;
+  const properties = connackProperties(context, session, packet, keepAliveSeconds, isAssigned);
+  const maxBytes = connection.packetBytesMax;
+  const connack = encodeConnack({ version: connection.version, sessionPresent: isPresent, reasonCode: REASON.success, properties, maxBytes });
+  if (connack.length === 0) {
+    closeConnection(context, connection, false); // The client takes no packet as long as a CONNACK.
+    return;
+  }
+  say(context, connection, connack);
+  context.commands.admit(connection.id, session.version, context.limits.packetBytesMax);
+  if (context.log.isEnabled('debug')) {
+    const { version } = connection;
+    context.log.debug('client.connected', 'client connected', { client: session.clientId, connection: connection.id, version, keepAliveSeconds, clean: packet.cleanStart });
+  }
+  session.updateReady();
+  if (isPresent) resend(context, session);
+  drainQueue(context, session);
+}
+
+function grantedKeepAlive(context: MqttContext, packet: ConnectPacket): number {
+  const maximum = context.limits.keepAliveMaxSeconds;
+  // Only MQTT 5 clients can be told another keep-alive than theirs (§3.2.2.3.14).
+  if (maximum === 0 || packet.version !== 5) return packet.keepAliveSeconds;
+  return packet.keepAliveSeconds === 0 ? maximum : Math.min(packet.keepAliveSeconds, maximum);
+}
+
+/** What we grant, where it differs from what the client asked for or from what silence would mean (§3.2.2.3). */
+function connackProperties(context: MqttContext, session: MqttSession, packet: ConnectPacket, keepAliveSeconds: number, isAssigned: boolean): ConnackProperties {
+  if (packet.version !== 5) return {};
+  const { limits } = context;
+  const asked = packet.sessionExpirySeconds;
+  return {
+    ...(limits.receiveMax < 65535 ? { receiveMaximum: limits.receiveMax } : {}),
+    maximumPacketSize: limits.packetBytesMax,
+    ...(limits.topicAliasMax > 0 ? { topicAliasMaximum: limits.topicAliasMax } : {}),
+    ...(session.expirySeconds !== asked ? { sessionExpiryInterval: session.expirySeconds } : {}),
+    ...(keepAliveSeconds !== packet.keepAliveSeconds ? { serverKeepAlive: keepAliveSeconds } : {}),
+    ...(isAssigned ? { assignedClientIdentifier: session.clientId } : {}),
+  };
+}

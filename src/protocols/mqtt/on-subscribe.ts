@@ -1,0 +1,82 @@
+import type { StoredMessage, SubscribeRequest, SubscribeResult } from '../../broker/ports.js';
+import { endConnection } from './close.js';
+import type { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+import { enqueue } from './deliver.js';
+import { drainQueue } from './drain.js';
+import { encodeSuback, encodeUnsuback } from './encode.js';
+import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
+import { encodeSubscriptionIdentifiers } from './properties.js';
+import { storeRun } from './run-view.js';
+import { say } from './say.js';
+import type { MqttSession } from './session.js';
+import { checkFilter } from './topic-syntax.js';
+
+/** SUBSCRIBE, MQTT 5.0 §3.8. SUBACK says that every shard routes by it; retained messages follow. */
+export function onSubscribe(context: MqttContext, connection: MqttConnection, packet: SubscribePacket): void {
+  const session = connection.session;
+  if (session === null) return;
+  const codes: number[] = new Array<number>(packet.subscriptions.length).fill(REASON.unspecifiedError);
+  const accepted: number[] = [];
+  const requests: SubscribeRequest[] = [];
+  for (const [index, fields] of packet.subscriptions.entries()) {
+    const refusal = refusalOf(context, fields);
+    if (refusal !== 0) {
+      codes[index] = refusal;
+      continue;
+    }
+    accepted.push(index);
+    requests.push(requestOf(fields, packet.identifier));
+  }
+  context.broker.subscribe(session, requests, (results) => {
+    if (session.connection !== connection || connection.phase !== 'connected') return;
+    for (const [i, result] of results.entries()) codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
+    const { version, packetBytesMax } = connection;
+    say(context, connection, encodeSuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
+    for (const [i, result] of results.entries()) sendRetained(context, session, requests[i], result);
+  });
+}
+
+/** @returns the reason code of a filter we do not take; 0 if we do. */
+function refusalOf(context: MqttContext, fields: SubscriptionFields): number {
+  const check = checkFilter(fields.filter, context.limits.topicLevelsMax);
+  if (check === 'malformed') return REASON.topicFilterInvalid;
+  return check === 'deep' ? REASON.quotaExceeded : 0;
+}
+
+function requestOf(fields: SubscriptionFields, identifier: number): SubscribeRequest {
+  const { filter, qos, noLocal, retainAsPublished, retainHandling } = fields;
+  return { filter, options: { qos, noLocal, retainAsPublished, retainHandling, identifier } };
+}
+
+/** Retained messages of a new subscription, with RETAIN set and its identifier (MQTT-3.3.1-8). They go through the queue: there may be many. */
+function sendRetained(context: MqttContext, session: MqttSession, request: SubscribeRequest, result: SubscribeResult): void {
+  if (result.retained.length === 0) return;
+  const { qos, identifier } = request.options;
+  const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
+  for (const message of result.retained) {
+    const run = storedRunOf(message);
+    const sentQos = Math.min(qos, (message.frame[0] >> 1) & 3) as 0 | 1 | 2;
+    enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers });
+  }
+  drainQueue(context, session);
+}
+
+function storedRunOf(message: StoredMessage): ReturnType<typeof storeRun> {
+  return storeRun(message.frame, 0, message.frame.length, 1, message.version, message.receivedAtMs);
+}
+
+/** UNSUBSCRIBE, MQTT 5.0 §3.10. What was queued before is still delivered (§3.10.4). */
+export function onUnsubscribe(context: MqttContext, connection: MqttConnection, packet: UnsubscribePacket): void {
+  const session = connection.session;
+  if (session === null) return;
+  if (packet.filters.length === 0) {
+    endConnection(context, connection, REASON.protocolError, 'an UNSUBSCRIBE without filters');
+    return;
+  }
+  const existed = context.broker.unsubscribe(session, packet.filters);
+  const codes = existed.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));
+  const { version, packetBytesMax } = connection;
+  say(context, connection, encodeUnsuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
+}

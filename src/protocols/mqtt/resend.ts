@@ -1,0 +1,40 @@
+import { FIRST_BYTE } from './constants.js';
+import type { MqttContext } from './context.js';
+import { agedFrame } from './drain.js';
+import { AWAITS_PUBCOMP } from './outbound.js';
+import { frameLength } from './publish-frame.js';
+import type { MqttSession } from './session.js';
+import { shapeOf } from './shapes.js';
+import { encodeSpecial } from './special.js';
+
+/** After a reconnect, and only then: what was in flight goes out again, in its order, with the same packet ids and DUP (MQTT-4.4.0-1). */
+export function resend(context: MqttContext, session: MqttSession): void {
+  const outbound = session.outbound;
+  if (outbound === null) return;
+  const lost: number[] = [];
+  outbound.forEach((packetId, state, delivery, offset) => {
+    if (state === AWAITS_PUBCOMP) {
+      context.commands.ack(session.slot, FIRST_BYTE.pubrel, packetId);
+      return;
+    }
+    if (delivery === null) return;
+    const { run, qos, retain, identifiers } = delivery;
+    // Delivery was started before the message expired, so it is completed (§3.3.2.3.3).
+    const bytes = run.expiryOffset < 0 ? run.bytes : agedFrame(run, context.nowMs);
+    const length = frameLength(bytes, offset);
+    if (session.isSpecial) {
+      const packet = encodeSpecial(session, bytes, offset, length, run.version, qos, retain, 1, packetId, identifiers);
+      if (packet === null) lost.push(packetId, state);
+      else context.commands.sendCopy(session.slot, packet);
+      return;
+    }
+    const shape = shapeOf(session.version, qos, retain, 1);
+    const block = context.commands.buildBlockCopy(bytes, offset, length, 1, run.version, shape, session.version === 5 ? identifiers : null);
+    context.commands.sendBlock(session.slot, block, packetId);
+  });
+  // The client came back with a smaller Maximum Packet Size: these count as delivered (MQTT-3.1.2-25).
+  for (let i = 0; i < lost.length; i += 2) {
+    outbound.finish(lost[i], 1, lost[i + 1]);
+    context.counters.droppedTooLarge += 1;
+  }
+}

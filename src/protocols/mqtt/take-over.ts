@@ -1,0 +1,37 @@
+import type { ShardId } from '../../broker/ports.js';
+import { endConnection } from './close.js';
+import { REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+import { endSession } from './session-end.js';
+import { encodeSessionState } from './session-state.js';
+
+/**
+ * Another connection claims a session of this shard (MQTT-3.1.4-3): its connection here hears 0x8E and goes. A session that outlives its
+ * connection moves to the claimant, or stays where it is if the claimant is on this shard.
+ */
+export function onSurrender(context: MqttContext, clientId: string, discard: boolean, claimant: ShardId, answer: (state: Uint8Array | null) => void): void {
+  const session = context.sessions.get(clientId);
+  if (session === undefined) {
+    answer(null);
+    return;
+  }
+  session.isLeaving = true;
+  if (session.connection !== null) {
+    context.counters.sessionsTakenOver += 1;
+    endConnection(context, session.connection, REASON.sessionTakenOver, 'another connection took the session over');
+  }
+  if (session.hasEnded || discard) {
+    endSession(context, session);
+    answer(null);
+    return;
+  }
+  if (claimant === context.broker.shard) {
+    session.isLeaving = false;
+    answer(null);
+    return;
+  }
+  const state = encodeSessionState(context, session);
+  session.pendingWill = null; // The client is back: its will is not due.
+  endSession(context, session);
+  answer(state);
+}
