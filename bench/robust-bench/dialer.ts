@@ -6,14 +6,13 @@ import { decodeConnack, decodeSuback, encodeConnect, encodeSubscribe, PINGREQ } 
 import type { LoadPlan, Target } from './load-plan.js';
 import { TALLY, type Tally } from './tally.js';
 
-const CONNECTION_OPTIONS: ConnectionOptions = {
-  framing: FRAMING.mqtt,
-  frameBytesMax: 268_435_455,
-  highMarkBytes: 64 * 1024,
-  lowMarkBytes: 16 * 1024,
-  gated: false,
-  outputBytesMax: 64 * 1024 * 1024,
-};
+/** Enough for what the broker's own packets carry beside our payload. */
+const FRAME_OVERHEAD_BYTES = 1 << 20;
+
+/** The longest frame that a run can meet. */
+export function frameBytesMaxOf(plan: LoadPlan): number {
+  return plan.size + FRAME_OVERHEAD_BYTES;
+}
 
 /** Handshakes under way at once: below the usual listen backlog, so that no SYN is dropped and retried a second later. */
 const HANDSHAKES_MAX = 100;
@@ -46,6 +45,7 @@ export class Dialer {
   readonly #thread: number;
   readonly #transport: Transport;
   readonly #tally: Tally;
+  readonly #options: ConnectionOptions;
   readonly #onReady: (client: number, connection: ConnectionId, receiveMaximum: number) => void;
   readonly #state: Uint8Array;
   readonly #connection: Int32Array;
@@ -66,6 +66,14 @@ export class Dialer {
     this.#transport = transport;
     this.#tally = tally;
     this.#onReady = onReady;
+    this.#options = {
+      framing: FRAMING.mqtt,
+      frameBytesMax: frameBytesMaxOf(plan),
+      highMarkBytes: 64 * 1024,
+      lowMarkBytes: 16 * 1024,
+      gated: false,
+      outputBytesMax: 64 * 1024 * 1024,
+    };
     const share = (total: number): number => Math.max(0, Math.ceil((total - thread) / plan.threads));
     this.counts = { subscribers: share(plan.subscribers), publishers: share(plan.publishers), idle: share(plan.idle) };
     this.clients = this.counts.subscribers + this.counts.publishers + this.counts.idle;
@@ -114,13 +122,12 @@ export class Dialer {
     const client = this.clientOf(connection);
     if (client < 0 || this.#state[client] !== STATE.connecting) return;
     if (errno !== 0) {
-      // A failed connect is over: no `closed` row follows it.
-      this.#forget(client, connection);
+      // Its `closed` row follows and gives the number back.
       this.#fail(client, { kind: 'unreachable', reason: `${this.#address()}: ${getSystemErrorName(-Math.abs(errno))}` });
       return;
     }
     this.#state[client] = STATE.connack;
-    this.#transport.commands.admit(connection, this.#plan.version, CONNECTION_OPTIONS.frameBytesMax);
+    this.#transport.commands.admit(connection, this.#plan.version, this.#options.frameBytesMax);
     this.#transport.commands.sendCopy(connection, encodeConnect(this.#plan, this.#clientIdOf(client)));
   }
 
@@ -163,7 +170,7 @@ export class Dialer {
     this.#pending++;
     this.#state[client] = STATE.connecting;
     this.#dialedAtUs[client] = nowUs;
-    const connection = this.#transport.connect(this.#target.host, this.#target.port, localAddress, CONNECTION_OPTIONS);
+    const connection = this.#transport.connect(this.#target.host, this.#target.port, localAddress, this.#options);
     if (connection < 0) {
       this.#fail(client, { kind: 'unreachable', reason: `${this.#address()}: no connection numbers or descriptors left (see ulimit -n)` });
       return;

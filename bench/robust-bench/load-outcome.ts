@@ -1,4 +1,5 @@
 import type { LatencySummary } from './latency-cells.js';
+import type { LoadPlan } from './load-plan.js';
 
 /** What one run of a load measured. Rates are per second of the measured window; times are microseconds. */
 export interface LoadOutcome {
@@ -45,8 +46,11 @@ export interface BrokerUse {
 }
 
 /** What was not as it has to be; empty if the run is sound. QoS 0 may lose messages (MQTT 5 §4.3.1). */
-export function faultsOf(outcome: LoadOutcome, qos: 0 | 1 | 2): string[] {
+export function faultsOf(outcome: LoadOutcome, plan: LoadPlan): string[] {
+  const { qos } = plan;
   const faults: string[] = [];
+  if (plan.publishers > 0 && outcome.sent === 0) faults.push('no message was sent');
+  else if (outcome.expected > 0 && outcome.received === 0) faults.push('no message arrived');
   const note = (count: number, words: string): void => {
     if (count > 0) faults.push(`${count} ${words}`);
   };

@@ -254,7 +254,11 @@ export class LoadThread {
   /** Publishes what is owed, as far as the batch goes, and sees to it that the rest has its turn. */
   #pump(loadUs: number): void {
     const publishers = this.#publishers;
-    if (publishers === null || loadUs < 0) return;
+    if (publishers === null) return;
+    if (loadUs < 0) {
+      this.#pumpSoon(); // A timer may come a little early.
+      return;
+    }
     publishers.batch.reset();
     if (publishers.pump(loadUs, this.#transport.commands)) {
       this.#pumpSoon();

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addressesOf, countOf, durationOf, endpointOf, processOf, qosOf, sizeOf, versionOf } from './flags.js';
 import { faultOfPlan, type LoadPlan, SCENARIOS, type ScenarioName, type Target, type TransportChoice, WINDOW_MAX } from './load-plan.js';
@@ -117,7 +116,7 @@ function addFlags(command: Command, scenario: ScenarioName): void {
   command
     .option('--host <host>', 'broker to load', '127.0.0.1')
     .option('--port <port>', 'its port', countOf(1, 65_535), 1883)
-    .option('--version <version>', 'MQTT version: 3 or 5', versionOf, 4);
+    .addOption(new Option('--version <version>', 'MQTT version: 3 or 5').argParser(versionOf).default(4, '3'));
   if (scenario === 'conn') command.option('--connections <n>', `connections to open (default: ${defaults.idle})`, countOf(1, CLIENTS_MAX));
   else command.option('--idle <n>', 'further connections that only stay (default: 0)', countOf(0, CLIENTS_MAX));
   if (defaults.publishers > 0) command.option('--publishers <n>', `publishing clients (default: ${defaults.publishers})`, countOf(0, CLIENTS_MAX));
@@ -132,13 +131,13 @@ function addFlags(command: Command, scenario: ScenarioName): void {
     .option('--size <bytes>', 'payload size', sizeOf, 128)
     .option('--rate <n>', 'messages per second over all publishers; 0: as fast as it goes', countOf(0, 100_000_000), 0)
     .option('--window <n>', 'QoS 1 and 2: messages in flight per publisher', countOf(1, WINDOW_MAX), 20)
-    .option('--duration <time>', 'measured time', durationOf(100, 1_800_000), 10_000)
-    .option('--warmup <time>', 'load before measuring begins', durationOf(0, 600_000), 1_000)
-    .option('--drain <time>', 'how long the rest may take to arrive', durationOf(0, 600_000), 30_000)
+    .addOption(new Option('--duration <time>', 'measured time').argParser(durationOf(100, 1_800_000)).default(10_000, '10s'))
+    .addOption(new Option('--warmup <time>', 'load before measuring begins').argParser(durationOf(0, 600_000)).default(1_000, '1s'))
+    .addOption(new Option('--drain <time>', 'how long the rest may take to arrive').argParser(durationOf(0, 600_000)).default(30_000, '30s'))
     .option('--threads <n>', 'threads of the generator', countOf(1, 64), 1)
     .option('--source-addresses <list>', `local addresses to connect from, such as ${LOOPBACK_SPREAD}`, addressesOf)
     .option('--connect-rate <n>', 'new connections per second; 0: as fast as it goes', countOf(0, 1_000_000), 0)
-    .option('--connect-timeout <time>', 'per connection', durationOf(100, 600_000), 20_000)
+    .addOption(new Option('--connect-timeout <time>', 'per connection').argParser(durationOf(100, 600_000)).default(20_000, '20s'))
     .option('--keep-alive <seconds>', 'MQTT keep-alive; 0: none', countOf(0, 65_535), scenario === 'conn' ? 300 : 0)
     .option('--username <name>', 'for brokers that ask', '')
     .option('--password <password>', 'for brokers that ask', '')
@@ -175,7 +174,7 @@ function planOf(scenario: ScenarioName, flags: Flags): LoadPlan {
     warmupMs: flags.warmup,
     durationMs: flags.duration,
     drainMsMax: flags.drain,
-    threads: Math.min(flags.threads, availableParallelism() * 4),
+    threads: flags.threads,
     connectRate: flags.connectRate,
     connectTimeoutMs: flags.connectTimeout,
     keepAliveSeconds: flags.keepAlive,

@@ -32,11 +32,19 @@ export function describeMachine(): Machine {
   };
 }
 
+/** Rows stand close together: a report fits on a screen. */
+const NO_LINES = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' } as const;
+
 /** For people: one row per metric, one column per broker. */
 export function formatTable(plan: LoadPlan, series: readonly Series[]): string {
   const [ours, other] = series;
   const head = ['', ...series.map((each) => `${each.target.host}:${each.target.port}`), ...(other === undefined ? [] : ['ratio'])];
-  const table = new Table({ head, style: { head: [], border: [] }, colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')) });
+  const table = new Table({
+    head,
+    chars: NO_LINES,
+    style: { head: [], border: [] },
+    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
+  });
   for (const metric of metricsOf(plan)) {
     const medians = series.map((each) => medianOf(metric, each.rounds));
     if (medians.every((median) => median === null)) continue;
@@ -61,7 +69,7 @@ export function formatJson(plan: LoadPlan, series: readonly Series[]): string {
   const report = {
     machine: describeMachine(),
     plan: shown,
-    brokers: series.map((each) => ({ ...each.target, median: medians(each), faults: each.rounds.flatMap((round) => faultsOf(round, plan.qos)), rounds: each.rounds })),
+    brokers: series.map((each) => ({ ...each.target, median: medians(each), faults: each.rounds.flatMap((round) => faultsOf(round, plan)), rounds: each.rounds })),
     ...ratios,
   };
   return JSON.stringify(report, null, 2);
@@ -95,7 +103,7 @@ function headline(plan: LoadPlan): string {
 
 function verdictLines(plan: LoadPlan, series: Series): string[] {
   const name = `${series.target.host}:${series.target.port}`;
-  const faults = series.rounds.flatMap((round) => faultsOf(round, plan.qos));
+  const faults = series.rounds.flatMap((round) => faultsOf(round, plan));
   const lines = faults.map((fault) => colors.red(`${name}: ${fault}`));
   if (series.rounds.some((round) => round.generatorCores > 0.95 * plan.threads)) {
     lines.push(colors.yellow(`${name}: the load generator was busy all the time; the broker may be faster than this. Try --threads.`));

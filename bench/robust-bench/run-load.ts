@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -42,11 +43,20 @@ interface Snapshot {
 
 /** Runs one load against one broker, from the first connection to the last message. */
 export async function runLoad(plan: LoadPlan, target: Target, onSecond: OnSecond, signal: AbortSignal): Promise<LoadOutcome> {
-  const run = new LoadRun(plan, target, onSecond, signal);
+  const run = new LoadRun(plan, { ...target, host: await addressOf(target.host) }, onSecond, signal);
   try {
     return await run.measure();
   } finally {
     await run.end();
+  }
+}
+
+/** A name is looked up once, not once per connection. */
+async function addressOf(host: string): Promise<string> {
+  try {
+    return (await lookup(host)).address;
+  } catch (error) {
+    throw new LoadFailure({ kind: 'unreachable', reason: error instanceof Error ? error.message : String(error) });
   }
 }
 

@@ -33,7 +33,7 @@ export async function runSeries(request: SeriesRequest, screen: Screen, signal: 
     }
   }
   screen.out(request.output === 'json' ? formatJson(plan, series) : formatTable(plan, series));
-  return series[0].rounds.every((outcome) => faultsOf(outcome, plan.qos).length === 0);
+  return series[0].rounds.every((outcome) => faultsOf(outcome, plan).length === 0);
 }
 
 function liveView(screen: Screen): (second: number, tallies: readonly Tally[], phase: string) => void {

@@ -21,6 +21,8 @@ class ReactorHost {
   // The number of commands written, or -1 if the call failed.
   virtual int32_t onTurn(uint32_t rowCount) = 0;
   virtual void onVirtual(uint32_t rowCount) = 0;
+  // A command of a turn is not valid: our own fault.
+  virtual void onBadCommand(int32_t index) = 0;
 };
 
 // Memory shared with JS; it outlives the reactor's use of it.
@@ -56,6 +58,8 @@ struct ListEntry {
 
 class Reactor {
  public:
+  // Target lists have numbers below this.
+  static constexpr uint32_t listsMax = 1u << 20;
   // Bytes read per batch: what one call into JS handles, and what stays in the cache.
   static constexpr uint32_t batchBytes = 512 * 1024;
   static constexpr uint32_t readBytesMax = 128 * 1024;
@@ -91,13 +95,18 @@ class Reactor {
   // The topic number, or -1.
   int32_t internTopic(const uint8_t* bytes, uint32_t length) { return topics_.intern(bytes, length); }
 
+  // The list holds exactly these connections from now on; those that are gone are left out.
+  void setList(uint32_t list, const int32_t* connections, uint32_t count);
+
+  uint32_t commandsMax() const { return memory_.commandsMax; }
+  // The longest frame that a connection may be allowed.
+  uint32_t frameBytesMax() const { return memory_.arenaBytes - arenaBytesBeyondFrame; }
   ConnectionTable& connections() { return connections_; }
   TopicTable& topics() { return topics_; }
   std::vector<Space>& spaces() { return spaces_; }
   std::vector<std::vector<ListEntry>>& lists() { return lists_; }
 
  private:
-  friend class Commands;
   struct Row {
     int32_t cells[ROW_INTS];
   };
@@ -134,6 +143,15 @@ class Reactor {
   void onLingerTimer();
   void deliverVirtual();
   void link(Connection& connection);
+
+  // commands.cc.
+  bool executeOne(const int32_t* command);
+  const uint8_t* inSpace(int32_t space, int32_t offset, int32_t length) const;
+  bool runBuildBlock(const int32_t* command);
+  bool runSendBlock(const int32_t* command);
+  bool runSendBlockToList(const int32_t* command);
+  bool runAckRun(const int32_t* command);
+  bool runAckRange(const int32_t* command);
 
   // What commands ask for.
   void admit(Connection& connection, uint8_t version, uint32_t frameBytesMax);

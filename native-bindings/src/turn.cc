@@ -82,7 +82,10 @@ bool Reactor::runBatch() {
     if (batch_.count > 0) {
       int32_t commands = host_.onTurn(batch_.count);
       if (isClosed_) return false;
-      if (commands > 0) execute(static_cast<uint32_t>(commands));
+      if (commands > 0) {
+        int32_t bad = execute(static_cast<uint32_t>(commands) < memory_.commandsMax ? static_cast<uint32_t>(commands) : memory_.commandsMax);
+        if (bad >= 0) host_.onBadCommand(bad);
+      }
     }
     finishCommands();
     if (isClosed_) return false;
@@ -115,7 +118,7 @@ void Reactor::serveReady(Connection& connection) {
 void Reactor::readSocket(Connection& connection) {
   uint32_t from = arenaFill_;
   uint32_t carried = connection.carry.length;
-  uint32_t most = connection.version == 0 ? unadmittedReadBytes : readBytesMax;
+  uint32_t most = connection.isGated ? unadmittedReadBytes : readBytesMax;
   if (carried > 0) std::memcpy(memory_.arena + from, connection.carry.front(), carried);
   ssize_t received = ::recv(connection.fd, memory_.arena + from + carried, most, MSG_DONTWAIT);
   memory_.counters[COUNTER_READS] += 1;

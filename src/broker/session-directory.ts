@@ -9,8 +9,6 @@ export interface DirectoryLinks {
   post(to: ShardId, message: PeerMessage): void;
 }
 
-type GiveUp = (clientId: string, discard: boolean, answer: (state: Uint8Array | null) => void, staysHere?: boolean) => void;
-
 interface WaitingClaim {
   readonly clientId: string;
   readonly discard: boolean;
@@ -24,8 +22,10 @@ interface Surrender {
   readonly registrar: ShardId;
   /** NOBODY if the registrar that asked is dead. */
   ticket: number;
-  discard: boolean;
+  readonly discard: boolean;
   readonly staysHere: boolean;
+  /** Questions that came meanwhile: from the successor of a dead registrar, or after the registrar gave up waiting. */
+  readonly followers: (() => void)[];
 }
 
 const NOBODY = 0;
@@ -35,12 +35,8 @@ const NOBODY = 0;
  * identifier, on whichever shard, is the authority; `session-registrar.ts` draws the messages.
  */
 export class ShardDirectory implements SessionDirectory {
-  /**
-   * As the port says. `staysHere`: the claim came from this very shard and wants the session, so it may stay in place;
-   * answer null then.
-   */
-  onSurrender: GiveUp = failUnset;
-  onOrphan: (clientId: string, state: Uint8Array) => void = failUnset;
+  onSurrender: SessionDirectory['onSurrender'] = failUnset;
+  onOrphan: SessionDirectory['onOrphan'] = failUnset;
   readonly #links: DirectoryLinks;
   readonly #claims: Map<number, WaitingClaim> = new Map();
   readonly #held: Set<string> = new Set();
@@ -100,26 +96,22 @@ export class ShardDirectory implements SessionDirectory {
     }
   }
 
-  onSurrenderAsked(registrar: ShardId, ticket: number, clientId: string, discard: boolean, staysHere: boolean): void {
+  onSurrenderAsked(registrar: ShardId, ticket: number, clientId: string, discard: boolean, claimant: ShardId): void {
     const waiting = this.#surrenders.get(clientId);
     if (waiting !== undefined) {
-      // Asked by the registrar before the present one: its question gets the same answer.
-      assert(waiting.ticket === NOBODY, 'a registrar asks once at a time');
-      waiting.ticket = ticket;
-      waiting.discard ||= discard;
-      this.#held.delete(clientId);
+      waiting.followers.push(() => this.onSurrenderAsked(registrar, ticket, clientId, discard, claimant));
       return;
     }
     if (!this.#held.has(clientId)) {
       this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: null });
       return;
     }
-    const stays = staysHere && !discard;
-    if (stays) this.#staying.add(clientId);
+    const staysHere = claimant === this.#links.self && !discard;
+    if (staysHere) this.#staying.add(clientId);
     else this.#held.delete(clientId);
-    const surrender: Surrender = { clientId, registrar, ticket, discard, staysHere: stays };
+    const surrender: Surrender = { clientId, registrar, ticket, discard, staysHere, followers: [] };
     this.#surrenders.set(clientId, surrender);
-    this.onSurrender(clientId, discard, (state) => this.#onGivenUp(surrender, state), stays);
+    this.onSurrender(clientId, discard, claimant, (state) => this.#onGivenUp(surrender, state));
   }
 
   /** The session's state is here and nobody waits for it: the protocol keeps it. The registrar knows. */
@@ -134,6 +126,7 @@ export class ShardDirectory implements SessionDirectory {
     for (const surrender of this.#surrenders.values()) {
       if (surrender.registrar !== peer) continue;
       surrender.ticket = NOBODY;
+      surrender.followers.length = 0;
       if (!surrender.discard) this.#held.add(surrender.clientId);
     }
     const clientIds: string[] = [];
@@ -154,11 +147,12 @@ export class ShardDirectory implements SessionDirectory {
     this.#surrenders.delete(clientId);
     if (ticket === NOBODY) {
       this.#keepUnasked(surrender, state);
-      return;
+    } else {
+      // It did not stay after all: it goes to the claimant as bytes.
+      if (surrender.staysHere && state !== null && this.#staying.delete(clientId)) this.#held.delete(clientId);
+      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: surrender.discard ? null : state });
     }
-    // It did not stay after all: it goes to the claimant as bytes.
-    if (surrender.staysHere && state !== null && this.#staying.delete(clientId)) this.#held.delete(clientId);
-    this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: surrender.discard ? null : state });
+    for (const ask of surrender.followers) ask();
   }
 
   /** The registrar that asked is dead and its successor has not asked: the session stays ours if it still exists. */

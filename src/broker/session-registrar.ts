@@ -6,13 +6,13 @@ const SURRENDER_TIMEOUT_MS = 10_000;
 /** How long a registrar that replaces a dead one waits to be told who holds what, before it serves claims without knowing. */
 const HOLDS_TIMEOUT_MS = 2_000;
 
-/** `surrender` as it is sent: it also says whether the claimant is a connection of the holder's own shard. */
+/** `surrender` as it is sent: it also says whose claim it is, for a session need not move to where it is. */
 export interface SurrenderMessage {
   readonly kind: 'surrender';
   readonly ticket: number;
   readonly clientId: string;
   readonly discard: boolean;
-  readonly staysHere: boolean;
+  readonly claimant: ShardId;
 }
 
 export interface RegistrarLinks {
@@ -131,7 +131,7 @@ export class SessionRegistrar {
       // Somebody else has it by now. There is exactly one holder, so the latecomer ends its own.
       this.#ticketLast += 1;
       this.#late.set(this.#ticketLast, { clientId, holder: from });
-      this.#postSurrender(from, this.#ticketLast, clientId, true, false);
+      this.#postSurrender(from, this.#ticketLast, clientId, true, holder ?? this.#links.self);
     }
     this.#stopAwaiting(from);
   }
@@ -193,7 +193,7 @@ export class SessionRegistrar {
       this.#ticketLast += 1;
       const ticket = this.#ticketLast;
       contest.transfer = { claim, holder, ticket, deadlineMs: this.#nowMs + SURRENDER_TIMEOUT_MS };
-      this.#postSurrender(holder, ticket, clientId, claim.discard, holder === claim.from);
+      this.#postSurrender(holder, ticket, clientId, claim.discard, claim.from);
     }
     if (this.#contests.get(clientId) === contest) this.#contests.delete(clientId);
   }
@@ -219,8 +219,8 @@ export class SessionRegistrar {
     this.#links.post(claim.from, { kind: 'claimed', ticket: claim.ticket, clientId, state });
   }
 
-  #postSurrender(holder: ShardId, ticket: number, clientId: string, discard: boolean, staysHere: boolean): void {
-    const message: SurrenderMessage = { kind: 'surrender', ticket, clientId, discard, staysHere };
+  #postSurrender(holder: ShardId, ticket: number, clientId: string, discard: boolean, claimant: ShardId): void {
+    const message: SurrenderMessage = { kind: 'surrender', ticket, clientId, discard, claimant };
     this.#links.post(holder, message);
   }
 }

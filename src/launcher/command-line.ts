@@ -127,5 +127,5 @@ function appendTo(value: string, previous: readonly string[] | undefined): reado
 }
 
 function examplesText(examples: readonly string[]): string {
-  return `\nExamples:\n${examples.map((example) => `  robust-server ${example}`).join('\n')}\n`;
+  return `\nExamples:\n${examples.map((example) => `  robust-server ${example}`).join('\n')}`; // The line feed is commander's.
 }

@@ -12,6 +12,7 @@ export function askControl(dataPath: string, verb: ControlRequest['verb'], timeo
   return new Promise((resolve, reject) => {
     const buffer = new LineBuffer();
     const socket = connect(path, () => socket.write(`${JSON.stringify({ verb })}\n`));
+    socket.setEncoding('utf8');
     const fail = (error: unknown): void => {
       reject(error);
       socket.destroy();
@@ -19,7 +20,7 @@ export function askControl(dataPath: string, verb: ControlRequest['verb'], timeo
     const timer = setTimeout(() => fail(new BrokerError('RMQ-1015', `at ${path}: no answer within ${timeoutMs} ms`)), timeoutMs);
     socket.on('data', (chunk) => {
       try {
-        const line = buffer.push(Buffer.from(chunk));
+        const line = buffer.push(String(chunk));
         if (line === null) return;
         const answer = parseLine(line, CONTROL_ANSWER);
         if (answer === null) throw new BrokerError('RMQ-1015', `at ${path}: the answer is not understood`);

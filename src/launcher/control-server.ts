@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { BrokerError, describeError, systemCodeOf } from '../base/errors.js';
 import { askControl } from './control-client.js';
@@ -35,7 +35,6 @@ export async function openControlServer(dataPath: string, verbs: ControlVerbs): 
   });
   server.maxConnections = 64;
   await listenOn(server, path);
-  chmodSync(path, 0o600); // The directory is ours alone until here at the latest: it was made without rights for others.
   server.unref();
   return {
     close: () => {
@@ -48,17 +47,20 @@ export async function openControlServer(dataPath: string, verbs: ControlVerbs): 
 function listenOn(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.on('error', (error) => reject(new BrokerError('RMQ-1015', `at ${path}: ${systemCodeOf(error)}`, { cause: error })));
+    const umask = process.umask(0o177); // The socket is for the owner alone from its first moment; binding happens within `listen`.
     server.listen(path, () => resolve());
+    process.umask(umask);
   });
 }
 
 function serve(socket: Socket, verbs: ControlVerbs): void {
   const buffer = new LineBuffer();
+  socket.setEncoding('utf8');
   socket.setTimeout(10_000, () => socket.destroy());
   socket.on('error', () => socket.destroy()); // The client went away.
   socket.on('data', (chunk) => {
     try {
-      const line = buffer.push(Buffer.from(chunk));
+      const line = buffer.push(String(chunk));
       if (line === null) return;
       socket.removeAllListeners('data');
       const request = parseLine(line, CONTROL_REQUEST);

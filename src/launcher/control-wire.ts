@@ -36,13 +36,13 @@ export function controlPathOf(dataPath: string): string {
   return path;
 }
 
-/** Collects bytes up to a line feed. */
+/** Collects text up to a line feed. */
 export class LineBuffer {
   #text = '';
 
   /** @returns the line without its line feed; null if it is not whole yet; throws RMQ-1015 if it is too long. */
-  push(chunk: Buffer): string | null {
-    this.#text += chunk.toString('utf8');
+  push(chunk: string): string | null {
+    this.#text += chunk;
     const end = this.#text.indexOf('\n');
     if (end !== -1) return this.#text.slice(0, end);
     if (this.#text.length > CONTROL_LINE_BYTES_MAX) throw new BrokerError('RMQ-1015', '(a line is too long)');

@@ -50,33 +50,39 @@ export async function lockDataDirectory(dataPath: string): Promise<DataLock> {
  * Waits until nobody has the lock. It follows the end of the owner's process by a connection, without asking again and again.
  * @returns false if the owner still has it after `timeoutMs`.
  */
-export function waitForUnlock(dataPath: string, timeoutMs: number): Promise<boolean> {
+export async function waitForUnlock(dataPath: string, timeoutMs: number): Promise<boolean> {
   const name = lockNameOf(dataPath);
-  if (name === null) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const socket = connect(name);
-    const timer = setTimeout(() => {
-      resolve(false);
-      socket.destroy();
-    }, timeoutMs);
-    socket.resume();
-    socket.on('error', () => {}); // Refused or reset: 'close' follows, and says the same.
-    socket.on('close', () => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
+  if (name === null) return true;
+  const deadlineMs = performance.now() + timeoutMs;
+  // A process that ends closes its descriptors in no particular order: only a refused connection says that the name is free.
+  for (;;) {
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) return false;
+    if ((await watchOwner(name, leftMs)) === 'nobody') return true;
+  }
 }
 
 export async function isLocked(dataPath: string): Promise<boolean> {
   const name = lockNameOf(dataPath);
-  if (name === null) return false;
+  return name !== null && (await watchOwner(name, 0)) !== 'nobody';
+}
+
+/** Connects to the owner and stays until it ends or the time is up. */
+function watchOwner(name: string, timeoutMs: number): Promise<'nobody' | 'ended' | 'stays'> {
   return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
     const socket = connect(name, () => {
-      resolve(true);
-      socket.destroy();
+      timer = setTimeout(() => {
+        resolve('stays');
+        socket.destroy();
+      }, timeoutMs);
     });
-    socket.on('error', () => resolve(false));
+    socket.resume();
+    socket.on('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED' ? 'nobody' : 'ended'));
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve('ended'); // Without effect if it was settled before.
+    });
   });
 }
 

@@ -91,6 +91,11 @@ export class RingProducer {
     Atomics.store(this.#cells, RING_WAITS_CELL, 1);
   }
 
+  /** True if the consumer released something since `askForSpace`; meaningless without it. */
+  get spaceWasReleased(): boolean {
+    return Atomics.load(this.#cells, RING_WAITS_CELL) === 0;
+  }
+
   /** Bytes published and not yet released, padding included. */
   get bytesInUse(): number {
     return (this.#tail - Atomics.load(this.#cells, RING_HEAD_CELL)) | 0;

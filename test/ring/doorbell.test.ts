@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { SeededRandom } from '../../src/base/random.js';
@@ -28,14 +28,14 @@ test('doorbell: does not sleep while there is work', () => {
 test('doorbell: a ring wakes the sleeper, once', async () => {
   const cells = cellsOf(1);
   let rung = 0;
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const rings = new EventEmitter();
   const doorbell = new Doorbell(
     cells,
     0,
     () => false,
     () => {
       rung += 1;
-      resolve();
+      rings.emit('rung');
     },
   );
   assert.equal(doorbell.sleep(), true);
@@ -43,7 +43,7 @@ test('doorbell: a ring wakes the sleeper, once', async () => {
   ringDoorbell(cells, 0);
   ringDoorbell(cells, 0);
   const keepAlive = setTimeout(() => {}, DEADLINE_MS);
-  await promise;
+  await once(rings, 'rung');
   clearTimeout(keepAlive);
   assert.equal(rung, 1);
 });
@@ -85,8 +85,8 @@ test('doorbell: two threads that sleep after every burst lose no wake-up', { tim
   const producer = new RingProducer(handOver.incoming);
   const consumer = new RingConsumer(handOver.outgoing);
   const worker = new Worker(new URL('./echo-worker.js', import.meta.url), { workerData: handOver });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  worker.on('error', reject);
+  const end = new EventEmitter();
+  worker.on('error', (error) => end.emit('error', error));
   const rounds = 15_000;
   let sent = 0;
   let received = 0;
@@ -114,7 +114,7 @@ test('doorbell: two threads that sleep after every burst lose no wake-up', { tim
       if (received === sent) {
         round += 1;
         if (round > rounds) {
-          resolve();
+          end.emit('done');
           return;
         }
         sendBurst();
@@ -122,8 +122,9 @@ test('doorbell: two threads that sleep after every burst lose no wake-up', { tim
     } while (!doorbell.sleep());
   };
   const doorbell = new Doorbell(cells, 0, () => consumer.hasRecords, work);
+  const isDone = once(end, 'done');
   work();
-  await promise;
+  await isDone;
   worker.postMessage('end');
   await once(worker, 'exit');
   assert.equal(received, sent);

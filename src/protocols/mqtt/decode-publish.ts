@@ -55,7 +55,7 @@ export function decodePublishProperties(
   try {
     readPublish(reader, version, view);
   } catch (error) {
-    if (error instanceof WireViolation) throw malformed(error.message);
+    if (error instanceof WireViolation) throw malformed(error.message, { cause: error });
     throw error;
   }
 }

@@ -56,7 +56,7 @@ export function decodePacket(bytes: Uint8Array, offset: number, length: number, 
   try {
     return decodeFrame(reader, offset, version);
   } catch (error) {
-    if (error instanceof WireViolation) throw malformed(error.message);
+    if (error instanceof WireViolation) throw malformed(error.message, { cause: error });
     throw error;
   }
 }

@@ -17,7 +17,7 @@ const ALIAS_BYTES = 3; // Identifier and value of a topic alias.
 
 export interface PublishFields {
   readonly version: 4 | 5;
-  /** UTF-8, a topic name. */
+  /** UTF-8, a topic name; empty where an alias in the properties stands for it. */
   readonly topic: Uint8Array;
   readonly qos: 0 | 1 | 2;
   readonly isRetained: boolean;
@@ -32,7 +32,7 @@ export interface PublishFields {
 /** The frame, in memory of its own. */
 export function buildPublish(fields: PublishFields): Uint8Array {
   const { version, topic, qos, properties, payload } = fields;
-  assert(topic.length > 0 && topic.length <= FIELD_BYTES_MAX, 'a PUBLISH has a topic');
+  assert(topic.length <= FIELD_BYTES_MAX, 'a topic fits its length field');
   const idLength = qos === 0 ? 0 : 2;
   const propertiesLength = version === 5 ? varintLength(properties.length) + properties.length : 0;
   const remaining = 2 + topic.length + idLength + propertiesLength + payload.length;

@@ -8,14 +8,14 @@ export class ProtocolViolation extends Error {
   readonly reasonCode: number;
 
   /** @param message a constant sentence for the log: nothing of the peer's bytes is in it. */
-  constructor(reasonCode: number, message: string) {
-    super(message);
+  constructor(reasonCode: number, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.reasonCode = reasonCode;
   }
 }
 
-export function malformed(message: string): ProtocolViolation {
-  return new ProtocolViolation(REASON.malformedPacket, message);
+export function malformed(message: string, options?: ErrorOptions): ProtocolViolation {
+  return new ProtocolViolation(REASON.malformedPacket, message, options);
 }
 
 export function protocolError(message: string): ProtocolViolation {

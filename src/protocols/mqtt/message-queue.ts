@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { BoundedQueue } from '../../base/bounded-queue.js';
-import { framesLength } from './publish-frame.js';
+import { frameLength } from './publish-frame.js';
 import type { Delivery } from './stored-run.js';
 
 /** A place in a run: its frames from `offset` on, `remaining` of them, still wait. */
@@ -43,14 +43,18 @@ export class MessageQueue {
 
   /** @returns how many messages of the delivery had no room, counted from its end. */
   append(delivery: Delivery, offset = 0, count: number = delivery.run.count): number {
-    const run = delivery.run;
-    let taken = Math.min(count, this.#messagesMax - this.#messages);
-    let length = taken === run.count ? run.bytes.length : framesLength(run.bytes, offset, taken);
-    while (taken > 0 && this.#bytes + length > this.#bytesMax) {
-      taken = length <= 0 ? 0 : Math.min(taken - 1, Math.floor((taken * (this.#bytesMax - this.#bytes)) / length));
-      length = taken > 0 ? framesLength(run.bytes, offset, taken) : 0;
+    const { bytes } = delivery.run;
+    const messagesRoom = Math.min(count, this.#messagesMax - this.#messages);
+    const bytesRoom = this.#bytesMax - this.#bytes;
+    let taken = 0;
+    let length = 0;
+    while (taken < messagesRoom) {
+      const next = frameLength(bytes, offset + length);
+      if (length + next > bytesRoom) break;
+      length += next;
+      taken += 1;
     }
-    if (taken <= 0) return count;
+    if (taken === 0) return count;
     this.#entries.push({ delivery, offset, remaining: taken });
     this.#messages += taken;
     this.#bytes += length;

@@ -1,11 +1,12 @@
 import { CLOSE } from '../../transport/ports.js';
-import { endConnection, forgetConnection, refuseViolation } from './close.js';
+import { endConnection, forgetConnection, refuseConnect, refuseViolation } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { decodePacket } from './decode.js';
 import { drainQueue } from './drain.js';
 import { ProtocolViolation, reasonForFault } from './errors.js';
+import { connackVersionOf } from './grammar.js';
 import { onLongAck } from './on-ack.js';
 import { onConnect } from './on-connect.js';
 import { onDisconnect } from './on-disconnect.js';
@@ -30,7 +31,8 @@ export function onFrame(context: MqttContext, connection: MqttConnection, offset
     packet = decodePacket(context.transport.arena, offset, length, connection.version);
   } catch (error) {
     if (!(error instanceof ProtocolViolation)) throw error;
-    refuseViolation(context, connection, error);
+    if (connection.phase === 'waiting') refuseFirst(context, connection, offset, length, error);
+    else refuseViolation(context, connection, error);
     return;
   }
   if (connection.phase === 'waiting') {
@@ -39,6 +41,18 @@ export function onFrame(context: MqttContext, connection: MqttConnection, offset
     return;
   }
   onPacket(context, connection, packet);
+}
+
+/** A first packet that is no proper CONNECT: answered in the form of its version, where it says one. */
+function refuseFirst(context: MqttContext, connection: MqttConnection, offset: number, length: number, violation: ProtocolViolation): void {
+  const version = connackVersionOf(context.transport.arena, offset, length);
+  if (version === 0) {
+    refuseViolation(context, connection, violation);
+    return;
+  }
+  context.counters.violations += 1;
+  connection.version = version;
+  refuseConnect(context, connection, violation.reasonCode, violation.message);
 }
 
 function onPacket(context: MqttContext, connection: MqttConnection, packet: ClientPacket): void {

@@ -50,17 +50,6 @@ export function parseShared(text: string): SharedFilter | null {
   return { group: text.slice(SHARE_PREFIX.length, start - 1), filter: text.slice(start) };
 }
 
-/** Levels of a topic name or an ordinary filter: one more than its slashes. */
-export function levelCount(text: string): number {
-  return levelsIn(text, 0);
-}
-
-/** Control characters of Unicode: C0, DEL and C1. For client identifiers and user names too. */
-export function hasControl(text: string): boolean {
-  for (let i = 0; i < text.length; i += 1) if (isControl(text.charCodeAt(i))) return true;
-  return false;
-}
-
 /** Where the filter begins in a text with SHARE_PREFIX; -1 if the group is empty or has a wildcard, or nothing follows it (§4.8.2). */
 function sharedFilterStart(text: string): number {
   for (let i = SHARE_PREFIX.length; i < text.length; i += 1) {

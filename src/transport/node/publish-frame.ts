@@ -14,6 +14,7 @@ export class PublishFields {
   propertiesAt = 0;
   propertiesLength = 0;
   payloadAt = 0;
+  payloadEnd = 0;
 }
 
 /**
@@ -97,5 +98,6 @@ export function parsePublish(bytes: Uint8Array, first: number, body: number, end
   }
   fields.propertiesAt = at;
   fields.payloadAt = at + fields.propertiesLength;
+  fields.payloadEnd = end;
   return fields.payloadAt > end ? FAULT.badPublish : 0;
 }

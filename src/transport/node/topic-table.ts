@@ -74,8 +74,9 @@ export class TopicTable {
       topic = this.#bytes.length < this.max ? this.#bytes.length : this.#evict(!pins);
       if (topic < 0) return TOPIC_TABLE_FULL;
       this.#put(topic, hash, Uint8Array.prototype.slice.call(bytes, at, at + length));
+    } else {
+      this.#used[topic] = 1; // Only the second use counts: a burst of names used once does not push out the steady ones.
     }
-    this.#used[topic] = 1;
     if (pins) this.#batches[topic] = this.#batch;
     return topic;
   }

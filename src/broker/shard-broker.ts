@@ -1,0 +1,306 @@
+import { assert } from '../base/assert.js';
+import { type Logger, SILENT_LOGGER } from '../base/logger.js';
+import { Interest } from './interest.js';
+import type {
+  Broker,
+  PeerLinks,
+  PeerMessage,
+  Receiver,
+  ShardId,
+  StoredMessage,
+  SubscribeRequest,
+  SubscribeResult,
+} from './ports.js';
+import { RetainedStore } from './retained.js';
+import { RetainedRelay, type RetainStatus } from './retained-relay.js';
+import { ShardDirectory } from './session-directory.js';
+import { SessionRegistrar } from './session-registrar.js';
+import { isShared, type SharedGroup, SharedGroups, type SharedRoute } from './shared-groups.js';
+import { NO_ANSWER, type SharedInterestMessage, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
+import type { Subscription } from './subscription.js';
+import { Subscriptions } from './subscriptions.js';
+
+const NO_MESSAGES: readonly StoredMessage[] = [];
+
+export interface BrokerLimits {
+  /** Per subscriber. */
+  readonly subscriptionsMax: number;
+  /** Per node. Topics are spread over the shards by hash, and so is the limit. */
+  readonly retainedMessagesMax: number;
+}
+
+export interface ShardBrokerOptions {
+  readonly links: PeerLinks;
+  readonly clock: { nowMs(): number };
+  readonly limits: BrokerLimits;
+  readonly log?: Logger;
+  /** Random per process: keeps clients from choosing topic levels that collide in the hash tables. */
+  readonly hashSeed?: number;
+  /** This shard takes the place of one that died: it waits to be told by its peers which sessions they hold before it grants any. */
+  readonly replacesDead?: boolean;
+}
+
+/** One shard's broker: its own subscriptions, what its peers told it, and the conversations with them. No timers, no I/O. */
+export class ShardBroker<S> implements Broker<S> {
+  readonly shard: ShardId;
+  readonly directory: ShardDirectory;
+  readonly #links: PeerLinks;
+  readonly #clock: { nowMs(): number };
+  readonly #groups: SharedGroups<S>;
+  readonly #subscriptions: Subscriptions<S>;
+  readonly #interest: Interest;
+  readonly #retained: RetainedStore;
+  readonly #relay: RetainedRelay;
+  readonly #rounds: SubscribeRounds;
+  readonly #registrar: SessionRegistrar;
+  #version = 1;
+
+  constructor(options: ShardBrokerOptions) {
+    const { links, clock, limits, log = SILENT_LOGGER, hashSeed = 0, replacesDead = false } = options;
+    const { self, shardCount } = links;
+    assert(self >= 0 && self < shardCount, 'a shard is one of its node');
+    this.shard = self;
+    this.#links = links;
+    this.#clock = clock;
+    this.#groups = new SharedGroups(self, hashSeed);
+    this.#subscriptions = new Subscriptions(limits.subscriptionsMax, this.#groups, hashSeed);
+    this.#interest = new Interest(shardCount, hashSeed);
+    this.#retained = new RetainedStore(Math.ceil(limits.retainedMessagesMax / shardCount), hashSeed);
+
+    const post = (to: ShardId, message: PeerMessage): void => this.#post(to, message);
+    this.#relay = new RetainedRelay({ self, shardCount, post, nowMs: () => clock.nowMs() }, this.#retained);
+    this.#rounds = new SubscribeRounds({
+      self,
+      shardCount,
+      post,
+      announce: (filter, ticket) => this.#announcementOf(filter, ticket),
+      matchRetained: (filter, into) => this.#retained.match(filter, clock.nowMs(), into),
+    });
+    this.directory = new ShardDirectory({ self, shardCount, post });
+    const adopt = (clientId: string, state: Uint8Array): void => this.directory.adopt(clientId, state);
+    const lost = (clientId: string, why: string): void => log.warn('session.lost', 'the state of a session was dropped', { clientId, why });
+    this.#registrar = new SessionRegistrar({ self, shardCount, post, adopt, lost }, replacesDead, clock.nowMs());
+    links.onMessage = (from, message) => this.#onMessage(from, message);
+    links.onPeerReplaced = (peer) => this.#onPeerReplaced(peer);
+  }
+
+  get subscriptionVersion(): number {
+    return this.#version;
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriptions.count;
+  }
+
+  /** Of the topics this shard owns. */
+  get retainedCount(): number {
+    return this.#retained.count;
+  }
+
+  compileRoute(topic: string): SharedRoute<S> {
+    return {
+      topic,
+      version: this.#version,
+      receivers: this.#subscriptions.receiversOf(topic),
+      shards: this.#interest.shardsOf(topic),
+      shared: this.#groups.groupsOf(topic),
+      plan: null,
+    };
+  }
+
+  /**
+   * Who of this shard gets a message that another shard's broker sent to a shared subscription's group here (its `numberOn`).
+   * Null if the last member left while the message was under way.
+   */
+  sharedMember(number: number): Receiver<S> | null {
+    const group = this.#groups.byNumber(number);
+    const index = group === undefined ? -1 : group.nextMember();
+    return group === undefined || index < 0 ? null : group.members[index];
+  }
+
+  /** The group with that number of ours. */
+  sharedGroup(number: number): SharedGroup<S> | undefined {
+    return this.#groups.byNumber(number);
+  }
+
+  subscribe(subscriber: S, requests: readonly SubscribeRequest[], done: (results: readonly SubscribeResult[]) => void): void {
+    if (requests.length === 0) {
+      done([]);
+      return;
+    }
+    const order = new SubscribeOrder(requests.length, done);
+    for (let index = 0; index < requests.length; index += 1) this.#subscribeOne(subscriber, requests[index], order, index);
+  }
+
+  unsubscribe(subscriber: S, filters: readonly string[]): readonly boolean[] {
+    return filters.map((filter) => {
+      const subscription = this.#subscriptions.find(subscriber, filter);
+      if (subscription === undefined) return false;
+      this.#withdraw(subscription);
+      return true;
+    });
+  }
+
+  forget(subscriber: S): void {
+    for (const subscription of this.#subscriptions.of(subscriber)) this.#withdraw(subscription);
+  }
+
+  subscriptionsOf(subscriber: S): readonly SubscribeRequest[] {
+    return this.#subscriptions.of(subscriber).map(({ filter, options }) => ({ filter, options }));
+  }
+
+  retain(topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void): void {
+    this.#relay.retain(topic, message, done);
+  }
+
+  onTick(nowMs: number): void {
+    this.#retained.sweep(nowMs);
+    this.#registrar.onTick(nowMs);
+  }
+
+  /** What waits for an answer of another shard; 0 at rest. */
+  get waitingCount(): number {
+    return this.#rounds.openCount + this.#relay.waitingCount + this.directory.waitingCount;
+  }
+
+  #subscribeOne(subscriber: S, request: SubscribeRequest, order: SubscribeOrder, index: number): void {
+    const { filter, options } = request;
+    const shared = isShared(filter);
+    const known = this.#subscriptions.find(subscriber, filter);
+    const isNew = known === undefined;
+    // A shared subscription's peers count its members, so each new one is news to them.
+    const isAnnounced = !isNew || (!shared && this.#subscriptions.hasFilter(filter));
+    if (known !== undefined) {
+      this.#subscriptions.replaceOptions(known, options);
+    } else if (this.#subscriptions.add(subscriber, filter, options) === null) {
+      order.settle(index, 'quota-exceeded', true, NO_MESSAGES);
+      return;
+    }
+    this.#version += 1;
+
+    // §3.3.1.3: 0 always, 1 if the subscription is new, 2 never; §4.8.2: none for shared subscriptions.
+    const wantsRetained = !shared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew));
+    if (this.#links.shardCount === 1) {
+      order.settle(index, 'granted', isNew, wantsRetained ? this.#retainedHere(filter) : NO_MESSAGES);
+      return;
+    }
+    this.#rounds.start(filter, isAnnounced, wantsRetained, (retained) => order.settle(index, 'granted', isNew, retained));
+  }
+
+  #retainedHere(filter: string): readonly StoredMessage[] {
+    if (this.#retained.count === 0) return NO_MESSAGES;
+    const messages: StoredMessage[] = [];
+    this.#retained.match(filter, this.#clock.nowMs(), messages);
+    return messages;
+  }
+
+  #withdraw(subscription: Subscription<S>): void {
+    const filter = subscription.filter;
+    this.#subscriptions.remove(subscription);
+    this.#version += 1;
+    if (this.#links.shardCount === 1) return;
+    // Others here may still want it. Shared: then the peers hear how many are left.
+    const announcement = this.#announcementOf(filter, NO_ANSWER);
+    if (announcement === null) this.#postToPeers({ kind: 'interest-remove', filter });
+    else if (isShared(filter)) this.#postToPeers(announcement);
+  }
+
+  #announcementOf(filter: string, ticket: number): PeerMessage | null {
+    if (!isShared(filter)) {
+      return this.#subscriptions.hasFilter(filter) ? { kind: 'interest-add', ticket, filter, wantsRetained: false } : null;
+    }
+    const group = this.#groups.get(filter);
+    if (group === undefined || group.members.length === 0) return null;
+    const members = group.members.length;
+    const message: SharedInterestMessage = { kind: 'interest-add', ticket, filter, wantsRetained: false, members, group: group.number };
+    return message;
+  }
+
+  *#announcedFilters(): Generator<string, void, undefined> {
+    yield* this.#subscriptions.filters();
+    for (const group of this.#groups.values()) if (group.members.length > 0) yield group.key;
+  }
+
+  /** A message to this shard itself is handled at once. */
+  #post(to: ShardId, message: PeerMessage): void {
+    if (to === this.shard) this.#onMessage(to, message);
+    else this.#links.send(to, message);
+  }
+
+  #postToPeers(message: PeerMessage): void {
+    for (let shard = 0; shard < this.#links.shardCount; shard += 1) if (shard !== this.shard) this.#links.send(shard, message);
+  }
+
+  #onMessage(from: ShardId, message: PeerMessage): void {
+    switch (message.kind) {
+      case 'interest-add':
+        this.#onInterestAdd(from, message);
+        return;
+      case 'interest-added':
+        this.#rounds.onInterestAdded(from, message.ticket, message.retained);
+        return;
+      case 'interest-remove':
+        if (isShared(message.filter)) this.#groups.setPeer(from, message.filter, 0, 0);
+        else this.#interest.remove(from, message.filter);
+        this.#version += 1;
+        return;
+      case 'retain':
+        this.#relay.onRetain(from, message.ticket, message.topic, message.message);
+        return;
+      case 'retained':
+        this.#relay.onRetained(from, message.ticket, message.status);
+        return;
+      case 'claim':
+        this.#registrar.onClaim(from, message.ticket, message.clientId, message.discard);
+        return;
+      case 'surrender': {
+        const claimant = 'claimant' in message ? message.claimant : null;
+        assert(typeof claimant === 'number', 'a surrender says for whom');
+        this.directory.onSurrenderAsked(from, message.ticket, message.clientId, message.discard, claimant);
+        return;
+      }
+      case 'surrendered':
+        this.#registrar.onSurrendered(from, message.ticket, message.clientId, message.state);
+        return;
+      case 'claimed':
+        this.directory.onClaimed(message.ticket, message.clientId, message.state);
+        return;
+      case 'release':
+        this.#registrar.onRelease(from, message.clientId);
+        return;
+      case 'holds':
+        this.#registrar.onHolds(from, message.clientIds);
+        return;
+    }
+  }
+
+  #onInterestAdd(from: ShardId, message: Extract<PeerMessage, { kind: 'interest-add' }>): void {
+    const { filter, ticket } = message;
+    if (isShared(filter)) {
+      const members = 'members' in message && typeof message.members === 'number' ? message.members : 0;
+      const number = 'group' in message && typeof message.group === 'number' ? message.group : 0;
+      assert(members > 0 && number > 0, 'an announced group has members and a number');
+      this.#groups.setPeer(from, filter, members, number);
+      this.#version += 1;
+    } else if (this.#interest.add(from, filter)) {
+      this.#version += 1;
+    }
+    if (ticket === NO_ANSWER) return;
+    if (message.wantsRetained) {
+      this.#links.send(from, { kind: 'interest-added', ticket, retained: this.#retainedHere(filter) });
+    } else {
+      this.#relay.afterStored(from, () => this.#links.send(from, { kind: 'interest-added', ticket, retained: NO_MESSAGES }));
+    }
+  }
+
+  #onPeerReplaced(peer: ShardId): void {
+    assert(peer !== this.shard, 'a shard does not see itself replaced');
+    this.#interest.forget(peer);
+    this.#groups.forgetPeer(peer);
+    this.#version += 1;
+    this.directory.onPeerReplaced(peer);
+    this.#registrar.onPeerReplaced(peer);
+    this.#relay.onPeerReplaced(peer);
+    this.#rounds.onPeerReplaced(peer, this.#announcedFilters());
+  }
+}

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { SILENT_LOGGER } from '../../src/base/logger.js';
+import { startNode } from '../../src/runtime/node.js';
+import type { RunningNode } from '../../src/launcher/ports.js';
+import { loadSettings } from '../../src/settings/parse.js';
+
+/** A whole broker in this process, on ports of its own, gone when the test ends. */
+export async function startBroker(context: TestContext, ...assignments: string[]): Promise<RunningNode> {
+  const dataPath = mkdtempSync(join(tmpdir(), 'robustmq-test-'));
+  const { settings } = loadSettings({
+    configPath: null,
+    environment: {},
+    assignments: [`data_path=${dataPath}`, 'mqtt.tcp.port=0', 'mqtt.ws.port=0', ...assignments],
+  });
+  const broker = await startNode(settings, SILENT_LOGGER);
+  context.after(async () => {
+    await broker.stop();
+    rmSync(dataPath, { recursive: true, force: true });
+  });
+  return broker;
+}
+
+export function urlOf(broker: RunningNode, name: 'mqtt.tcp' | 'mqtt.ws' = 'mqtt.tcp'): string {
+  const listener = broker.listeners.find((candidate) => candidate.name === name);
+  if (listener === undefined) throw new Error(`the broker has no listener ${name}`);
+  return listener.url;
+}
+
+/** A connected mqtt.js client that ends with the test and never reconnects by itself. */
+export async function connectClient(context: TestContext, url: string, options: IClientOptions = {}): Promise<MqttClient> {
+  const client = await mqtt.connectAsync(url, { reconnectPeriod: 0, connectTimeout: 5_000, ...options });
+  context.after(() => client.endAsync(true));
+  return client;
+}
+
+export interface Received {
+  readonly topic: string;
+  readonly payload: string;
+  readonly qos: number;
+  readonly retain: boolean;
+  readonly duplicate: boolean;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** Collects what a client receives. */
+export class Inbox {
+  readonly messages: Received[] = [];
+  #waiting: (() => void)[] = [];
+
+  constructor(client: MqttClient) {
+    client.on('message', (topic, payload, packet) => {
+      this.messages.push({
+        topic,
+        payload: payload.toString(),
+        qos: packet.qos,
+        retain: packet.retain,
+        duplicate: packet.dup,
+        properties: { ...packet.properties },
+      });
+      for (const check of this.#waiting) check();
+    });
+  }
+
+  /** Waits until there are `count` messages; fails after `timeoutMs`. */
+  async until(count: number, timeoutMs = 5_000): Promise<Received[]> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${this.messages.length} of ${count} messages after ${timeoutMs} ms`)), timeoutMs);
+      const check = (): void => {
+        if (this.messages.length < count) return;
+        clearTimeout(timer);
+        this.#waiting = this.#waiting.filter((waiting) => waiting !== check);
+        resolve();
+      };
+      this.#waiting.push(check);
+      check();
+    });
+    return this.messages;
+  }
+}
+
+/** Resolves when everything a client sent before was handled and everything for it was sent: PINGREQ would do, a QoS 1 round trip is sure. */
+export async function settle(client: MqttClient): Promise<void> {
+  await client.publishAsync('test/settle', '', { qos: 1 });
+}
