@@ -206,8 +206,12 @@ export class Dialer {
 
   #onSuback(client: number, frame: Uint8Array, nowUs: number): void {
     const granted = decodeSuback(this.#plan, frame);
-    if (granted === this.#plan.qos) this.#becomeReady(client, nowUs);
-    else this.#refuse(client, granted === null ? 'answered SUBSCRIBE with another packet' : `granted 0x${granted.toString(16)} for a subscription of QoS ${this.#plan.qos}`);
+    if (granted === null || granted >= 0x80) {
+      this.#refuse(client, granted === null ? 'answered SUBSCRIBE with another packet' : `refused SUBSCRIBE with code 0x${granted.toString(16)}`);
+      return;
+    }
+    if (granted < this.#plan.qos) this.#tally.add(TALLY.downgraded, 1);
+    this.#becomeReady(client, nowUs);
   }
 
   #becomeReady(client: number, nowUs: number): void {

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import { parseDuration, parseSize } from '../../src/settings/units.js';
 import type { Target } from './load-plan.js';
 
 /* Values of the command line, from text to what a plan holds. Each throws what commander prints with the option's name. */
@@ -14,20 +13,43 @@ export function countOf(min: number, max: number): (text: string) => number {
   };
 }
 
-/** "10s", "2m", "500ms"; a bare number is seconds, as in other load generators. @returns milliseconds */
+const MS_BY_UNIT: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['', 1_000], // As other load generators have it.
+  ['s', 1_000],
+  ['m', 60_000],
+]);
+
+const BYTES_BY_UNIT: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['b', 1],
+  ['kb', 1_000],
+  ['kib', 1_024],
+  ['mb', 1_000_000],
+  ['mib', 1_048_576],
+]);
+
+/** "10s", "2m", "500ms", "0.5"; a bare number is seconds. @returns milliseconds */
 export function durationOf(minMs: number, maxMs: number): (text: string) => number {
   return (text) => {
-    const ms = parseDuration(/^[\d.]+$/.test(text) ? `${text}s` : text);
-    if (ms === null || ms < minMs || ms > maxMs) throw new InvalidArgumentError('Give a length of time such as 10s, 500ms or 2m, at most 30m.');
+    const ms = amountOf(text, MS_BY_UNIT);
+    if (!(ms >= minMs && ms <= maxMs)) throw new InvalidArgumentError('Give a length of time such as 10s, 500ms or 2m, at most 30m.');
     return ms;
   };
 }
 
 /** "128", "4KiB". @returns bytes */
 export function sizeOf(text: string): number {
-  const bytes = parseSize(text);
-  if (bytes === null || bytes > 16 * 2 ** 20) throw new InvalidArgumentError('Give a size such as 128 or 4KiB, at most 16MiB.');
+  const bytes = amountOf(text, BYTES_BY_UNIT);
+  if (!(bytes <= 16 * 2 ** 20)) throw new InvalidArgumentError('Give a size such as 128 or 4KiB, at most 16MiB.');
   return bytes;
+}
+
+/** @returns NaN if the text is no number with one of the units. */
+function amountOf(text: string, factorByUnit: ReadonlyMap<string, number>): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
+  const factor = match === null ? undefined : factorByUnit.get(match[2].toLowerCase());
+  return match === null || factor === undefined ? Number.NaN : Math.round(Number(match[1]) * factor);
 }
 
 /** MQTT versions as people say them. @returns the protocol level */

@@ -21,9 +21,13 @@ export const PAYLOAD_PUBLISHER = 4;
 export const PAYLOAD_SEQUENCE = 8;
 export const PAYLOAD_SENT = 12;
 
-const SPACE_BYTES = 1 << 20;
+/**
+ * What one turn sends at most, over all publishers: less than a turn reads from one socket, or a single subscriber would fall behind
+ * its own generator.
+ */
+const SPACE_BYTES = 128 * 1024;
 const SLOTS_MIN = 32;
-const SLOTS_MAX = 8192;
+const SLOTS_MAX = 4096;
 
 /** The topic of a number, of the same length for every number below `topics`. */
 export function topicOf(prefix: string, topic: number, topics: number): string {

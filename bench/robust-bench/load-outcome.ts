@@ -25,6 +25,8 @@ export interface LoadOutcome {
   readonly duplicates: number;
   readonly reordered: number;
   readonly foreign: number;
+  /** Subscriptions granted with a lower QoS than asked for. */
+  readonly downgraded: number;
   readonly connect: LatencySummary;
   readonly deliver: LatencySummary;
   readonly acknowledge: LatencySummary;
@@ -57,6 +59,7 @@ export function faultsOf(outcome: LoadOutcome, plan: LoadPlan): string[] {
   note(outcome.connectFailed, 'connections failed');
   note(outcome.dropped, 'connections were ended by the broker');
   note(outcome.reordered, 'messages came out of order');
+  note(outcome.downgraded, 'subscriptions were granted a lower QoS');
   if (qos === 0) return faults;
   note(outcome.lost, 'messages were lost');
   note(outcome.sent - outcome.acked, 'messages were not acknowledged');

@@ -15,7 +15,7 @@ const { plan, target, run, thread } = handOver;
 
 const tell = (message: FromLoadThread): void => port.postMessage(message);
 const load = new LoadThread(
-  { plan, target, run, thread, transport: await openTransport(plan), tally: new Tally(handOver.tallyMemory), clock: new MonotonicMicros() },
+  { plan, target, run, thread, transport: openTransport(plan), tally: new Tally(handOver.tallyMemory), clock: new MonotonicMicros() },
   {
     onDialed: (failure) => tell({ kind: 'dialed', failure }),
     onEnded: () => {

@@ -12,7 +12,7 @@ export interface Metric {
   readonly read: (outcome: LoadOutcome) => number | null;
 }
 
-type Role = 'always' | 'connections' | 'publishers' | 'acknowledged' | 'subscribers' | 'both' | 'paced';
+type Role = 'always' | 'connections' | 'publishers' | 'acknowledged' | 'subscribers' | 'both' | 'paced' | 'resident';
 
 const METRICS: readonly (readonly [Role, Metric])[] = [
   ['always', { key: 'connected', label: 'connected', unit: '', better: 'neither', read: (o) => o.connected }],
@@ -33,14 +33,14 @@ const METRICS: readonly (readonly [Role, Metric])[] = [
   ['acknowledged', { key: 'ack_p99_us', label: 'acknowledgement p99', unit: 'us', better: 'less', read: (o) => o.acknowledge.p99 }],
   ['paced', { key: 'send_lag_p99_us', label: 'send lag p99', unit: 'us', better: 'neither', read: (o) => o.lag.p99 }],
   ['paced', { key: 'unsent', label: 'due but not sent', unit: '', better: 'less', read: (o) => o.unsent }],
-  ['both', { key: 'lost', label: 'lost', unit: '', better: 'less', read: (o) => o.lost }],
+  ['both', { key: 'lost', label: 'not delivered', unit: '', better: 'less', read: (o) => o.lost }],
   ['both', { key: 'duplicates', label: 'duplicates', unit: '', better: 'less', read: (o) => o.duplicates }],
   ['both', { key: 'reordered', label: 'out of order', unit: '', better: 'less', read: (o) => o.reordered }],
   ['always', { key: 'dropped', label: 'connections dropped', unit: '', better: 'less', read: (o) => o.dropped }],
   ['always', { key: 'broker_cores', label: 'broker CPU', unit: 'cores', better: 'less', read: (o) => o.broker?.cores ?? null }],
   ['publishers', { key: 'broker_cpu_us_per_message', label: 'broker CPU per message', unit: 'us', better: 'less', read: (o) => o.broker?.cpuUsPerMessage ?? null }],
   ['always', { key: 'broker_resident_mib', label: 'broker memory', unit: 'MiB', better: 'less', read: (o) => o.broker?.residentMib ?? null }],
-  ['always', { key: 'broker_kib_per_connection', label: 'broker memory per connection', unit: 'KiB', better: 'less', read: (o) => o.broker?.kibPerConnection ?? null }],
+  ['resident', { key: 'broker_kib_per_connection', label: 'broker memory per connection', unit: 'KiB', better: 'less', read: (o) => o.broker?.kibPerConnection ?? null }],
   ['always', { key: 'generator_cores', label: 'generator CPU', unit: 'cores', better: 'neither', read: (o) => o.generatorCores }],
 ];
 
@@ -56,6 +56,7 @@ export function metricsOf(plan: LoadPlan): Metric[] {
     subscribers: hasSubscribers,
     both: hasPublishers && hasSubscribers,
     paced: hasPublishers && plan.rate > 0,
+    resident: plan.idle > 0, // Otherwise the buffers of the traffic are most of it.
   };
   return METRICS.filter(([role]) => applies[role]).map(([, metric]) => metric);
 }

@@ -148,6 +148,8 @@ export class PublisherSet {
   /** PUBACK or PUBCOMP for `count` consecutive packet ids. */
   onAcknowledged(local: number, firstPacketId: number, count: number, nowUs: number): void {
     const { fromUs, toUs } = this.#window;
+    const isInWindow = nowUs >= fromUs && nowUs < toUs;
+    const isPaced = this.#intervalUs > 0; // Timed as in SubscriberSet: by due time with a rate, else by arrival.
     const base = local * this.#sentSlots;
     const mask = this.#sentSlots - 1;
     let packetId = firstPacketId;
@@ -156,7 +158,7 @@ export class PublisherSet {
     for (let i = 0; i < count; i++) {
       const sentAt = this.#sentAt[base + (packetId & mask)];
       packetId = packetId === 0xffff ? 1 : packetId + 1;
-      if (sentAt < fromUs || sentAt >= toUs) continue;
+      if (isPaced ? sentAt < fromUs || sentAt >= toUs : !isInWindow) continue;
       if (sentAt !== runStart) {
         if (runLength > 0) this.#tally.acknowledgeLatency.record((nowUs - runStart) | 0, runLength);
         runStart = sentAt;
@@ -166,7 +168,7 @@ export class PublisherSet {
     }
     if (runLength > 0) this.#tally.acknowledgeLatency.record((nowUs - runStart) | 0, runLength);
     this.#tally.add(TALLY.acked, count);
-    if (nowUs >= fromUs && nowUs < toUs) this.#tally.add(TALLY.windowAcked, count);
+    if (isInWindow) this.#tally.add(TALLY.windowAcked, count);
     this.#inflight[local] = Math.max(0, this.#inflight[local] - count);
     this.#maybeEnqueue(local);
   }

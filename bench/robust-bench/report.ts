@@ -16,7 +16,7 @@ export interface Series {
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
-  readonly memory_gib: number;
+  readonly memoryGib: number;
   readonly kernel: string;
   readonly node: string;
 }
@@ -26,11 +26,14 @@ export function describeMachine(): Machine {
   return {
     cpu: cores[0]?.model ?? process.arch,
     cores: cores.length,
-    memory_gib: Math.round(totalmem() / 2 ** 30),
+    memoryGib: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
   };
 }
+
+/** Sending later than this is seen in the latencies. */
+const LAG_US_MAX = 1_000;
 
 /** Rows stand close together: a report fits on a screen. */
 const NO_LINES = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' } as const;
@@ -72,7 +75,14 @@ export function formatJson(plan: LoadPlan, series: readonly Series[]): string {
     brokers: series.map((each) => ({ ...each.target, median: medians(each), faults: each.rounds.flatMap((round) => faultsOf(round, plan)), rounds: each.rounds })),
     ...ratios,
   };
-  return JSON.stringify(report, null, 2);
+  return JSON.stringify(withSnakeKeys(report), null, 2);
+}
+
+/** Keys as in the settings and the metrics: `received_per_second`. */
+function withSnakeKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withSnakeKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), withSnakeKeys(inner)]));
 }
 
 /** One line of the live view. */
@@ -105,7 +115,10 @@ function verdictLines(plan: LoadPlan, series: Series): string[] {
   const name = `${series.target.host}:${series.target.port}`;
   const faults = series.rounds.flatMap((round) => faultsOf(round, plan));
   const lines = faults.map((fault) => colors.red(`${name}: ${fault}`));
-  if (series.rounds.some((round) => round.generatorCores > 0.95 * plan.threads)) {
+  // With a rate the generator spins until the next message is due: being busy says nothing, being late does.
+  if (plan.rate > 0 && series.rounds.some((round) => round.lag.p99 > LAG_US_MAX)) {
+    lines.push(colors.yellow(`${name}: messages left late; part of the latency is the generator's. Try --threads, or a quieter machine.`));
+  } else if (plan.rate === 0 && series.rounds.some((round) => round.generatorCores > 0.95 * plan.threads)) {
     lines.push(colors.yellow(`${name}: the load generator was busy all the time; the broker may be faster than this. Try --threads.`));
   }
   return lines;

@@ -18,6 +18,7 @@ export class SubscriberSet {
   readonly #run: number;
   readonly #window: Window;
   readonly #isVersion5: boolean;
+  readonly #isPaced: boolean;
   readonly #publishers: number;
   readonly #topics: number;
   readonly #thread: number;
@@ -43,6 +44,7 @@ export class SubscriberSet {
     this.#run = run;
     this.#window = window;
     this.#isVersion5 = plan.version === 5;
+    this.#isPaced = plan.rate > 0;
     this.#publishers = plan.publishers;
     this.#topics = plan.topics;
     this.#thread = thread;
@@ -69,7 +71,10 @@ export class SubscriberSet {
     const isVersion5 = this.#isVersion5;
     const run = this.#run;
     const packetIdBytes = (firstByte & 0x06) === 0 ? 0 : 2;
+    // With a rate the messages due in the window are timed, however late they come; without one, those that come in the window.
     const { fromUs, toUs } = this.#window;
+    const isPaced = this.#isPaced;
+    const isTimed = isPaced || (nowUs >= fromUs && nowUs < toUs);
     let sentOfGroup = -1; // Frames built together carry one time: they are counted together.
     let group = 0;
     let at = offset;
@@ -94,7 +99,7 @@ export class SubscriberSet {
       }
       this.#follow(local, view.getUint32(payload + PAYLOAD_PUBLISHER, true), view.getUint32(payload + PAYLOAD_SEQUENCE, true));
       const sent = view.getUint32(payload + PAYLOAD_SENT, true);
-      if (sent < fromUs || sent >= toUs) continue;
+      if (!isTimed || (isPaced && (sent < fromUs || sent >= toUs))) continue;
       if (sent !== sentOfGroup) {
         if (group > 0) this.#tally.deliverLatency.record((nowUs - sentOfGroup) | 0, group);
         sentOfGroup = sent;

@@ -32,8 +32,10 @@ export const TALLY = {
   windowReceived: 14,
   /** Messages that were due but did not leave: the broker did not take them in time. */
   unsent: 15,
+  /** Subscriptions granted with a lower QoS than asked for. */
+  downgraded: 16,
 } as const;
-const TALLY_CELLS = 16;
+const TALLY_CELLS = 17;
 
 const TALLY_BYTES = TALLY_CELLS * 8;
 const MEMORY_BYTES = TALLY_BYTES + 4 * LATENCY_BYTES;

@@ -13,7 +13,12 @@ bool Owned::bind(napi_value self, const napi_type_tag& tag) {
   if (napi_wrap(env_, self, this, onLost, nullptr, nullptr) != napi_ok) return false;
   keep(self);  // Open handles keep it alive, whoever forgets it.
   auto onThreadEnd = [](napi_async_cleanup_hook_handle, void* data) { static_cast<Owned*>(data)->close(); };
-  return napi_add_async_cleanup_hook(env_, onThreadEnd, this, &hook_) == napi_ok;
+  if (napi_add_async_cleanup_hook(env_, onThreadEnd, this, &hook_) == napi_ok) return true;
+  void* wrapped = nullptr;
+  napi_remove_wrap(env_, self, &wrapped);
+  for (napi_ref reference : kept_) napi_delete_reference(env_, reference);
+  kept_.clear();
+  return false;
 }
 
 bool Owned::keep(napi_value value) {

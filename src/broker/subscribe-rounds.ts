@@ -79,7 +79,9 @@ export class SubscribeRounds {
   /** @param isAnnounced the peers have been told of this filter before; they may not have answered yet. */
   start(filter: string, isAnnounced: boolean, wantsRetained: boolean, settled: (retained: readonly StoredMessage[]) => void): void {
     const round: Round = { filter, phase: 'interest', wantsRetained, retained: [], awaited: new Set(), settled };
-    if (isAnnounced && this.#rounds.size === 0) this.#finishInterest(round);
+    // For retained messages the first round is needed even if everybody routes by the filter: what was published and delivered here
+    // just before may not have reached its owner.
+    if (isAnnounced && !wantsRetained && this.#rounds.size === 0) settled(round.retained);
     else this.#ask(round);
   }
 

@@ -139,17 +139,24 @@ test('load thread: an unreachable broker is reported with its errno', async () =
   await stage.end();
 });
 
-test('load thread: a refused CONNECT and a downgraded subscription are reported', async () => {
+test('load thread: a refused CONNECT and a refused SUBSCRIBE are reported, a lower QoS is counted', async () => {
   const refused = new Stage({ subscribers: 0, publishers: 1, version: 5 });
   refused.transport.turn(() => refused.transport.row(EVENT.connected, 0));
   refused.answer(0, { cmd: 'connack', reasonCode: 0x87, sessionPresent: false });
   assert.deepEqual(refused.dialed, { kind: 'refused', reason: 'broker:1 refused CONNECT with code 0x87' });
   await refused.end();
 
+  const unwanted = new Stage({ publishers: 0 });
+  unwanted.accept(0);
+  unwanted.answer(0, { cmd: 'suback', messageId: 1, granted: [0x80] });
+  assert.deepEqual(unwanted.dialed, { kind: 'refused', reason: 'broker:1 refused SUBSCRIBE with code 0x80' });
+  await unwanted.end();
+
   const downgraded = new Stage({ publishers: 0, qos: 2 });
   downgraded.accept(0);
   downgraded.answer(0, { cmd: 'suback', messageId: 1, granted: [1] });
-  assert.equal(downgraded.dialed?.kind, 'refused');
+  assert.equal(downgraded.dialed, null);
+  assert.equal(downgraded.tally.counters[TALLY.downgraded], 1);
   await downgraded.end();
 });
 

@@ -30,6 +30,7 @@ function outcomeWith(changes: Partial<LoadOutcome>): LoadOutcome {
     duplicates: 0,
     reordered: 0,
     foreign: 0,
+    downgraded: 0,
     connect: NO_LATENCY,
     deliver: NO_LATENCY,
     acknowledge: NO_LATENCY,

@@ -86,3 +86,13 @@ export class Inbox {
 export async function settle(client: MqttClient): Promise<void> {
   await client.publishAsync('test/settle', '', { qos: 1 });
 }
+
+/** Resolves when the client's connection is gone. */
+export function closeOf(client: MqttClient): Promise<void> {
+  return new Promise((resolve) => client.once('close', resolve));
+}
+
+/** Resolves with the reason code of the server's DISCONNECT. */
+export function disconnectOf(client: MqttClient): Promise<number | undefined> {
+  return new Promise((resolve) => client.once('disconnect', (packet) => resolve(packet.reasonCode)));
+}

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
 import {
+  CLOSE,
   type ConnectionId,
   type ConnectionOptions,
   COUNTER,
@@ -168,7 +169,7 @@ export class NodeTransport implements Transport {
 
   closeVirtual(connection: ConnectionId, reason: number): void {
     const target = this.#reactor.live(connection);
-    if (target !== null) this.#reactor.onEnd(target, reason, 0, true);
+    if (target !== null) this.#reactor.onEnd(target, reason, 0, reason === CLOSE.error);
   }
 
   peerOf(connection: ConnectionId): PeerAddress {

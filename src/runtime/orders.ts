@@ -1,0 +1,82 @@
+import type { LogFields, LogLevel } from '../base/logger.js';
+import type { ShardId } from '../broker/ports.js';
+import type { Settings } from '../settings/schema.js';
+import type { PeerRings } from './links.js';
+
+/*
+  What main and a shard tell each other beside the rings: rare, and able to carry shared memory, which a ring is not. It goes by
+  the worker's message port, in order, and what a shard said before it died still arrives.
+*/
+
+/** A TCP listener whose connections shards take. */
+export interface TcpListenerHandOver {
+  readonly tag: number;
+  /** The listening descriptor to accept from (node transport); -1 if main accepts and deals. */
+  readonly descriptor: number;
+}
+
+export interface WebSocketHandOver {
+  readonly tag: number;
+  readonly host: string;
+  /** Claimed by main, never 0. */
+  readonly port: number;
+  readonly path: string;
+  readonly engine: 'uws' | 'ws';
+  /** A listening descriptor that all shards share, or -1 where the engine binds by itself. */
+  readonly descriptor: number;
+}
+
+/** Everything a shard starts from; crosses as `workerData`. */
+export interface ShardHandOver {
+  readonly shard: ShardId;
+  readonly settings: Settings;
+  readonly transportKind: 'native' | 'node';
+  /** By shard; null for the shard itself. */
+  readonly peers: readonly (PeerRings | null)[];
+  readonly fromMain: SharedArrayBuffer;
+  /** Memory of ThreadCells. */
+  readonly cells: SharedArrayBuffer;
+  /** Memory of the transport's counters, as Float64. */
+  readonly counters: SharedArrayBuffer;
+  readonly tcpListeners: readonly TcpListenerHandOver[];
+  readonly webSocket: WebSocketHandOver | null;
+  /** The shard takes the place of one that died. */
+  readonly replacesDead: boolean;
+  /** Random per process. */
+  readonly hashSeed: number;
+}
+
+export type ShardOrder =
+  /** A peer died; these are the rings to its successor. */
+  | { readonly kind: 'replace-peer'; readonly peer: ShardId; readonly rings: PeerRings }
+  /** The descriptor of a listener was opened anew (node transport). */
+  | { readonly kind: 'accept-from'; readonly listener: TcpListenerHandOver }
+  /** Tell clients and let them go; answered by `drained`. */
+  | { readonly kind: 'drain' }
+  /** Close everything and end. */
+  | { readonly kind: 'stop' }
+  /** End as by a bug. For tests of the supervision. */
+  | { readonly kind: 'fail' };
+
+/** What a shard reports every second, for status pages. */
+export interface ShardStatus {
+  readonly connections: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retained: number;
+  /** Bytes that wait for other shards outside the rings. */
+  readonly linkBytesWaiting: number;
+  /** Messages that were dropped because another shard did not keep up. */
+  readonly linkDroppedMessages: number;
+  readonly mqtt: Readonly<Record<string, number>>;
+}
+
+export type ShardNotice =
+  | { readonly kind: 'serving' }
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'status'; readonly status: ShardStatus }
+  /** A peer does not read its ring. */
+  | { readonly kind: 'peer-stuck'; readonly peer: ShardId }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly sentence: string; readonly fields: LogFields }
+  /** The last words of a shard that ends by an error. */
+  | { readonly kind: 'failed'; readonly error: unknown };

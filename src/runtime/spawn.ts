@@ -1,0 +1,30 @@
+import { Worker } from 'node:worker_threads';
+import type { ShardHandOver, ShardNotice, ShardOrder } from './orders.js';
+
+export interface ShardThreadEvents {
+  onNotice(notice: ShardNotice): void;
+  /** Once, and last. */
+  onExit(exitCode: number): void;
+}
+
+/** A running shard as its supervisor sees it. */
+export interface ShardThread {
+  post(order: ShardOrder): void;
+  /** Ends it wherever it stands; `onExit` follows. */
+  terminate(): void;
+}
+
+export type SpawnShard = (handOver: ShardHandOver, events: ShardThreadEvents) => ShardThread;
+
+/** Starts a shard in a thread of its own. */
+export function spawnShard(handOver: ShardHandOver, events: ShardThreadEvents): ShardThread {
+  const worker = new Worker(new URL('../../workers/shard.js', import.meta.url), { workerData: handOver, name: `shard ${handOver.shard}` });
+  worker.on('message', (notice: ShardNotice) => events.onNotice(notice));
+  // An error that the shard could not catch itself: it failed to load, or its heap was full.
+  worker.on('error', (error) => events.onNotice({ kind: 'failed', error }));
+  worker.on('exit', (exitCode) => events.onExit(exitCode));
+  return {
+    post: (order) => worker.postMessage(order),
+    terminate: () => void worker.terminate(),
+  };
+}

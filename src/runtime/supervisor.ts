@@ -1,0 +1,260 @@
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import { BrokerError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import type { ShardId } from '../broker/ports.js';
+import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
+import type { ShardThread, SpawnShard } from './spawn.js';
+import type { ThreadCells } from './thread-cells.js';
+import type { Topology } from './topology.js';
+
+/** A serving shard beats every 100 ms. Silent for this long it hangs, and is ended: with the start of a new one within 2 s. */
+export const HEARTBEAT_SILENCE_MS_MAX = 1500;
+/** A shard that starts loads its modules first, on a machine that may be busy. */
+export const START_MS_MAX = 15_000;
+/** If `tick` itself comes this late, the whole process did not run, and no shard is to blame. */
+const TICK_LATE_MS = 400;
+/** A shard that lived this long died by accident: the next one starts at once. */
+const STABLE_MS = 10_000;
+const BACKOFF_MS_FIRST = 100;
+const BACKOFF_MS_MAX = 5000;
+/** Deaths in a row without serving in between, from which on the node gives up. */
+const FAILED_STARTS_MAX = 10;
+
+/*
+  Life of a shard:
+
+    starting --serving--> serving --stop()--> stopping --exit--> ended
+        |                    |
+        +-------- exit ------+--> waiting --restart--> starting
+*/
+type Phase = 'starting' | 'serving' | 'waiting' | 'stopping' | 'ended';
+
+interface Shard {
+  readonly number: ShardId;
+  phase: Phase;
+  thread: ShardThread | null;
+  startedMs: number;
+  heartbeat: number;
+  heardMs: number;
+  restartMs: number;
+  deathsInRow: number;
+  failedStarts: number;
+  lastWords: unknown;
+  isDrained: boolean;
+  isTerminated: boolean;
+  status: ShardStatus | null;
+}
+
+export interface SupervisorOptions {
+  readonly topology: Topology;
+  readonly cells: ThreadCells;
+  readonly spawn: SpawnShard;
+  readonly handOver: (shard: ShardId, replacesDead: boolean) => ShardHandOver;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Starts the shards, watches them, and replaces one that died or hangs, while the others go on. On the main thread; it has no
+ * timers: `tick` is called every 100 ms or so.
+ */
+export class Supervisor {
+  /** A shard died; its rings are new and its cells are clear, its successor is still to come. */
+  onShardDown: (shard: ShardId) => void = () => {};
+  onShardServing: (shard: ShardId) => void = () => {};
+  /** No shard comes up any more. */
+  onFatal: (error: unknown) => void = () => {};
+  restarts = 0;
+  readonly #options: SupervisorOptions;
+  readonly #shards: Shard[];
+  #tickedMs: number;
+  #isFatal = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#tickedMs = options.clock.monotonicMs();
+    this.#shards = Array.from({ length: options.topology.shardCount }, (_, number) => ({
+      number,
+      phase: 'waiting' as Phase,
+      thread: null,
+      startedMs: 0,
+      heartbeat: 0,
+      heardMs: 0,
+      restartMs: 0,
+      deathsInRow: 0,
+      failedStarts: 0,
+      lastWords: null,
+      isDrained: false,
+      isTerminated: false,
+      status: null,
+    }));
+  }
+
+  start(): void {
+    for (const shard of this.#shards) this.#spawn(shard, false);
+  }
+
+  get areAllServing(): boolean {
+    return this.#shards.every((shard) => shard.phase === 'serving');
+  }
+
+  get areAllDrained(): boolean {
+    return this.#shards.every((shard) => shard.isDrained || shard.thread === null);
+  }
+
+  get areAllEnded(): boolean {
+    return this.#shards.every((shard) => shard.thread === null);
+  }
+
+  isServing(shard: ShardId): boolean {
+    return this.#shards[shard].phase === 'serving';
+  }
+
+  statusOf(shard: ShardId): ShardStatus | null {
+    return this.#shards[shard].status;
+  }
+
+  phaseOf(shard: ShardId): string {
+    return this.#shards[shard].phase;
+  }
+
+  postToAll(order: ShardOrder): void {
+    for (const shard of this.#shards) shard.thread?.post(order);
+  }
+
+  /** Has one shard end as by a bug. For tests. */
+  failShard(shard: ShardId): void {
+    this.#shards[shard].thread?.post({ kind: 'fail' });
+  }
+
+  /** Tells every shard to end; nobody is replaced from here on. */
+  stop(): void {
+    for (const shard of this.#shards) {
+      shard.thread?.post({ kind: 'stop' });
+      shard.phase = shard.thread === null ? 'ended' : 'stopping';
+    }
+  }
+
+  /** Ends what did not end by itself. */
+  terminateAll(): void {
+    for (const shard of this.#shards) shard.thread?.terminate();
+  }
+
+  tick(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const lateMs = nowMs - this.#tickedMs;
+    this.#tickedMs = nowMs;
+    for (const shard of this.#shards) {
+      if (shard.phase === 'waiting' && nowMs >= shard.restartMs) this.#spawn(shard, true);
+      if (shard.phase === 'serving' || shard.phase === 'starting') this.#listen(shard, nowMs, lateMs);
+    }
+  }
+
+  #spawn(shard: Shard, replacesDead: boolean): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    shard.phase = 'starting';
+    shard.startedMs = nowMs;
+    shard.heardMs = nowMs;
+    shard.heartbeat = this.#options.cells.heartbeatOf(shard.number);
+    shard.lastWords = null;
+    shard.isDrained = false;
+    shard.isTerminated = false;
+    shard.status = null;
+    shard.thread = this.#options.spawn(this.#options.handOver(shard.number, replacesDead), {
+      onNotice: (notice) => this.#onNotice(shard, notice),
+      onExit: (exitCode) => this.#onExit(shard, exitCode),
+    });
+  }
+
+  #listen(shard: Shard, nowMs: number, lateMs: number): void {
+    const heartbeat = this.#options.cells.heartbeatOf(shard.number);
+    if (heartbeat !== shard.heartbeat) {
+      shard.heartbeat = heartbeat;
+      shard.heardMs = nowMs;
+      return;
+    }
+    if (lateMs > TICK_LATE_MS) shard.heardMs += lateMs;
+    const silenceMsMax = shard.phase === 'serving' ? HEARTBEAT_SILENCE_MS_MAX : START_MS_MAX;
+    if (nowMs - shard.heardMs <= silenceMsMax) return;
+    const silentMs = Math.round(nowMs - shard.heardMs);
+    this.#end(shard, 'shard.hung', 'a shard does not answer and is ended', { silentMs });
+  }
+
+  #end(shard: Shard, event: string, sentence: string, fields: Record<string, unknown>): void {
+    if (shard.isTerminated || shard.thread === null) return;
+    this.#options.log.error(event, sentence, { shard: shard.number, ...fields });
+    shard.isTerminated = true;
+    shard.thread.terminate();
+  }
+
+  #onNotice(shard: Shard, notice: ShardNotice): void {
+    switch (notice.kind) {
+      case 'serving':
+        this.#becomeServing(shard);
+        return;
+      case 'drained':
+        shard.isDrained = true;
+        return;
+      case 'status':
+        shard.status = notice.status;
+        return;
+      case 'peer-stuck':
+        this.#end(this.#shards[notice.peer], 'shard.stuck', 'a shard does not read what another sends it, and is ended', { by: shard.number });
+        return;
+      case 'log':
+        if (notice.level !== 'silent') this.#options.log[notice.level](notice.event, notice.sentence, { shard: shard.number, ...notice.fields });
+        return;
+      case 'failed':
+        shard.lastWords = notice.error;
+    }
+  }
+
+  #becomeServing(shard: Shard): void {
+    if (shard.phase !== 'starting') return;
+    const nowMs = this.#options.clock.monotonicMs();
+    shard.phase = 'serving';
+    shard.heardMs = nowMs;
+    shard.failedStarts = 0;
+    const startMs = Math.round(nowMs - shard.startedMs);
+    this.#options.log.debug('shard.serving', 'a shard serves', { shard: shard.number, startMs });
+    this.onShardServing(shard.number);
+  }
+
+  #onExit(shard: Shard, exitCode: number): void {
+    assert(shard.thread !== null, 'a thread exits once');
+    shard.thread = null;
+    const { clock, log, topology, cells } = this.#options;
+    if (shard.phase === 'stopping') {
+      shard.phase = 'ended';
+      return;
+    }
+    const nowMs = clock.monotonicMs();
+    const livedMs = Math.round(nowMs - shard.startedMs);
+    if (shard.phase === 'starting') shard.failedStarts += 1;
+    shard.deathsInRow = livedMs < STABLE_MS ? shard.deathsInRow + 1 : 1;
+    const delayMs = shard.deathsInRow === 1 ? 0 : Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** (shard.deathsInRow - 2));
+    shard.phase = 'waiting';
+    shard.restartMs = nowMs + delayMs;
+    const error = new BrokerError('RMQ-1013', `${shard.number} after ${livedMs} ms with exit code ${exitCode}`, { cause: shard.lastWords });
+    log.error('shard.died', 'a shard died and is replaced', { shard: shard.number, delayMs, error });
+
+    topology.replace(shard.number);
+    cells.clearShard(shard.number);
+    for (const peer of this.#shards) {
+      if (peer.thread === null) continue;
+      const rings = topology.ringsBetween(peer.number, shard.number);
+      peer.thread.post({ kind: 'replace-peer', peer: shard.number, rings });
+    }
+    this.restarts += 1;
+    this.onShardDown(shard.number);
+    if (shard.failedStarts >= FAILED_STARTS_MAX) this.#becomeFatal(error);
+    else if (delayMs === 0) this.#spawn(shard, true);
+  }
+
+  #becomeFatal(error: unknown): void {
+    if (this.#isFatal) return;
+    this.#isFatal = true;
+    this.onFatal(error);
+  }
+}

@@ -1,0 +1,153 @@
+import { BrokerError } from '../../base/errors.js';
+import type { PeerAddress } from '../ports.js';
+import { chooseSubProtocol, WS_CLOSE, type WsEngine, type WsEngineOptions, type WsEvents, type WsSocket } from './engine.js';
+import type { UwsApp, UwsModule, UwsResponse, UwsSocket } from './uws-binary.js';
+
+const DISABLED = 0;
+/** Our own budgets act long before this; it only keeps uWebSockets.js from dropping messages at its default of 64 KiB. */
+const BACKPRESSURE_BYTES_MAX = 1 << 30;
+
+/**
+ * WebSocket by uWebSockets.js: every shard listens on the same port (SO_REUSEPORT), the kernel deals connections out.
+ *
+ * Two traps. It would also share the port with another process, so the main thread claims the port first (claim-port.ts).
+ * And a thread that ends while its app is open aborts the whole process: `close` comes before the thread ends, whatever
+ * the reason it ends for (websocket-listener.ts says how).
+ */
+export class UwsEngine implements WsEngine {
+  readonly kind = 'uws';
+  readonly port: number;
+  readonly #app: UwsApp;
+  readonly #sockets: Set<UwsWsSocket>;
+
+  static open(module: UwsModule, options: WsEngineOptions, events: WsEvents): Promise<UwsEngine> {
+    const app = module.App();
+    const sockets = new Set<UwsWsSocket>();
+    route(app, options, events, sockets);
+    return new Promise((resolve, reject) => {
+      app.listen(options.host, options.port, (listening) => {
+        if (listening !== false) {
+          resolve(new UwsEngine(app, module.us_socket_local_port(listening), sockets));
+          return;
+        }
+        app.close();
+        reject(new BrokerError('RMQ-1003', `on ${options.host}:${options.port} (mqtt ws)`));
+      });
+    });
+  }
+
+  private constructor(app: UwsApp, port: number, sockets: Set<UwsWsSocket>) {
+    this.#app = app;
+    this.port = port;
+    this.#sockets = sockets;
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.isOpen = false; // No call comes after this one.
+    this.#sockets.clear();
+    this.#app.close();
+  }
+}
+
+function route(app: UwsApp, options: WsEngineOptions, events: WsEvents, sockets: Set<UwsWsSocket>): void {
+  const bySocket = new Map<UwsSocket, UwsWsSocket>();
+  app.ws(options.path, {
+    maxPayloadLength: options.messageBytesMax,
+    maxBackpressure: BACKPRESSURE_BYTES_MAX,
+    idleTimeout: 0,
+    sendPingsAutomatically: false,
+    compression: DISABLED,
+    upgrade: (response, request, context) => {
+      const protocol = chooseSubProtocol(request.getHeader('sec-websocket-protocol'));
+      if (protocol === null) {
+        answer(response, '400 Bad Request', 'MQTT needs the WebSocket sub-protocol mqtt.');
+        return;
+      }
+      const extensions = request.getHeader('sec-websocket-extensions');
+      response.upgrade({}, request.getHeader('sec-websocket-key'), protocol, extensions, context);
+    },
+    open: (uws) => {
+      const socket = new UwsWsSocket(uws);
+      bySocket.set(uws, socket);
+      sockets.add(socket);
+      events.onOpen(socket);
+    },
+    message: (uws, message, isBinary) => {
+      const socket = bySocket.get(uws);
+      if (socket === undefined || !socket.isOpen) return;
+      if (isBinary) events.onMessage(socket, new Uint8Array(message));
+      else socket.end(WS_CLOSE.unsupported, 'MQTT is binary');
+    },
+    drain: (uws) => {
+      const socket = bySocket.get(uws);
+      if (socket?.isOpen) events.onDrain(socket);
+    },
+    close: (uws, code) => {
+      const socket = bySocket.get(uws);
+      bySocket.delete(uws);
+      if (socket === undefined) return;
+      socket.isGone = true;
+      socket.isOpen = false;
+      if (sockets.delete(socket)) events.onClose(socket, code);
+    },
+  });
+  app.any(options.path, (response) => {
+    response.writeStatus('426 Upgrade Required').writeHeader('Upgrade', 'websocket').end('MQTT over WebSocket.');
+  });
+  app.any('/*', (response) => answer(response, '404 Not Found', 'Nothing here.'));
+}
+
+function answer(response: UwsResponse, status: string, sentence: string): void {
+  response.writeStatus(status).end(sentence);
+}
+
+class UwsWsSocket implements WsSocket {
+  /** This version of uWebSockets.js cannot stop reading a WebSocket. */
+  readonly canPause = false;
+  /** Events are still to be told. */
+  isOpen = true;
+  /** The object underneath must not be touched any more. */
+  isGone = false;
+  readonly #uws: UwsSocket;
+  readonly #peer: PeerAddress;
+
+  constructor(uws: UwsSocket) {
+    this.#uws = uws;
+    this.#peer = { address: addressText(new Uint8Array(uws.getRemoteAddress())), port: 0 }; // It does not tell the port.
+  }
+
+  send(bytes: Uint8Array): void {
+    if (!this.isGone) this.#uws.send(bytes, true);
+  }
+
+  buffered(): number {
+    return this.isGone ? 0 : this.#uws.getBufferedAmount();
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  end(code: number, reason: string): void {
+    if (!this.isGone) this.#uws.end(code, reason);
+  }
+
+  terminate(): void {
+    if (!this.isGone) this.#uws.close();
+  }
+
+  peer(): PeerAddress {
+    return this.#peer;
+  }
+}
+
+/** Four bytes are IPv4. Sixteen are IPv6, or IPv4 behind the prefix ::ffff. */
+export function addressText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.length !== 16) return '';
+  const isMapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
+  if (isMapped) return bytes.subarray(12).join('.');
+  const groups: string[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i] << 8) | bytes[i + 1]).toString(16));
+  return groups.join(':').replace(/(^|:)0(:0)+(:|$)/, '::');
+}

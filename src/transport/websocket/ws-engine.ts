@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { assert } from '../../base/assert.js';
+import { BrokerError, systemCodeOf } from '../../base/errors.js';
+import type { PeerAddress } from '../ports.js';
+import { chooseSubProtocol, WS_CLOSE, type WsEngine, type WsEngineOptions, type WsEvents, type WsSocket } from './engine.js';
+
+/** A connection that has not asked for the upgrade by then is closed. */
+const HEADERS_TIMEOUT_MS = 10_000;
+
+/** WebSocket by ws on node:http. Threads share the port by a descriptor that the main thread bound. */
+export class WsNodeEngine implements WsEngine {
+  readonly kind = 'ws';
+  readonly port: number;
+  readonly #server: Server;
+  readonly #sockets: Set<NodeWsSocket>;
+
+  static open(options: WsEngineOptions, events: WsEvents): Promise<WsNodeEngine> {
+    const sockets = new Set<NodeWsSocket>();
+    const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, noDelay: true });
+    route(server, options, events, sockets);
+    return new Promise((resolve, reject) => {
+      const refuse = (error: Error): void => {
+        const why = systemCodeOf(error) === 'EADDRINUSE' ? 'the port is in use' : error.message;
+        reject(new BrokerError('RMQ-1003', `on ${options.host}:${options.port} (mqtt ws): ${why}`, { cause: error }));
+      };
+      server.once('error', refuse);
+      server.listen(options.descriptor >= 0 ? { fd: options.descriptor } : { host: options.host, port: options.port }, () => {
+        server.off('error', refuse);
+        server.on('error', () => {}); // Of single accepts, when descriptors run out: the next one may succeed.
+        const address = server.address();
+        assert(address !== null && typeof address === 'object', 'a TCP server has an address');
+        resolve(new WsNodeEngine(server, address.port, sockets));
+      });
+    });
+  }
+
+  private constructor(server: Server, port: number, sockets: Set<NodeWsSocket>) {
+    this.#server = server;
+    this.port = port;
+    this.#sockets = sockets;
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) {
+      socket.isOpen = false; // No call comes after this one.
+      socket.terminate();
+    }
+    this.#sockets.clear();
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+function route(server: Server, options: WsEngineOptions, events: WsEvents, sockets: Set<NodeWsSocket>): void {
+  const upgrader = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    skipUTF8Validation: true, // Text is refused whatever is in it.
+    maxPayload: options.messageBytesMax,
+    handleProtocols: (offered) => chooseSubProtocol([...offered].join(',')) ?? false,
+  });
+  server.on('request', (request, response) => {
+    const isPath = pathOf(request) === options.path;
+    response.writeHead(isPath ? 426 : 404, isPath ? { upgrade: 'websocket', connection: 'close' } : { connection: 'close' });
+    response.end(isPath ? 'MQTT over WebSocket.' : 'Nothing here.');
+  });
+  server.on('upgrade', (request, stream, head) => {
+    stream.on('error', () => stream.destroy());
+    if (pathOf(request) !== options.path) refuse(stream, '404 Not Found');
+    else if (chooseSubProtocol(request.headers['sec-websocket-protocol'] ?? '') === null) refuse(stream, '400 Bad Request');
+    else upgrader.handleUpgrade(request, stream, head, (ws) => adopt(ws, request, events, sockets));
+  });
+}
+
+function adopt(ws: WebSocket, request: IncomingMessage, events: WsEvents, sockets: Set<NodeWsSocket>): void {
+  const peer = { address: request.socket.remoteAddress ?? '', port: request.socket.remotePort ?? 0 };
+  const socket = new NodeWsSocket(ws, peer, events);
+  sockets.add(socket);
+  ws.on('error', () => {}); // `close` follows and says all that we tell.
+  ws.on('message', (data, isBinary) => {
+    if (!socket.isOpen) return;
+    assert(Buffer.isBuffer(data), 'ws gives one buffer per message');
+    if (isBinary) events.onMessage(socket, data);
+    else socket.end(WS_CLOSE.unsupported, 'MQTT is binary');
+  });
+  ws.on('close', (code) => {
+    socket.isOpen = false;
+    if (sockets.delete(socket)) events.onClose(socket, code);
+  });
+  events.onOpen(socket);
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?')[0];
+}
+
+function refuse(stream: Duplex, status: string): void {
+  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+class NodeWsSocket implements WsSocket {
+  readonly canPause = true;
+  isOpen = true;
+  readonly #ws: WebSocket;
+  readonly #peer: PeerAddress;
+  readonly #onWritten: () => void;
+
+  constructor(ws: WebSocket, peer: PeerAddress, events: WsEvents) {
+    this.#ws = ws;
+    this.#peer = peer;
+    this.#onWritten = (): void => {
+      if (this.isOpen) events.onDrain(this);
+    };
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.isOpen) this.#ws.send(Buffer.from(bytes), { binary: true }, this.#onWritten); // A copy: ws keeps it until it is written.
+  }
+
+  buffered(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
+  }
+
+  end(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  peer(): PeerAddress {
+    return this.#peer;
+  }
+}

@@ -1,0 +1,4 @@
+import { engineConformance } from './engine-conformance.js';
+
+await engineConformance('ws');
+await engineConformance('uws');
