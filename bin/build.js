@@ -27,7 +27,7 @@ function buildIfStale(isForced) {
   const stamp = stampOf(listSources());
   if (!isForced && readStamp() === stamp) return true;
   if (!fs.existsSync(TSC)) {
-    if (fs.existsSync(path.join(DIST, 'src/main.js'))) return true;
+    if (isBuilt()) return true;
     process.stderr.write('The TypeScript compiler is not installed, and nothing was built before.\n');
     return false;
   }
@@ -37,6 +37,11 @@ function buildIfStale(isForced) {
   buildNative();
   fs.writeFileSync(STAMP, stamp);
   return true;
+}
+
+/** True if there is something to run, fresh or not. */
+function isBuilt() {
+  return fs.existsSync(path.join(DIST, 'src/main.js'));
 }
 
 function isCompiled() {
@@ -78,9 +83,8 @@ function listFiles(folder) {
   });
 }
 
-/** Of another Node the addon may be another one, so its version belongs to the stamp. */
 function stampOf(files) {
-  const hash = createHash('sha1').update(process.version);
+  const hash = createHash('sha1');
   for (const file of files) {
     const { size, mtimeMs } = fs.statSync(file);
     hash.update(`${file}\0${size}\0${mtimeMs}\n`);
@@ -92,12 +96,12 @@ function readStamp() {
   return fs.existsSync(STAMP) ? fs.readFileSync(STAMP, 'utf8') : '';
 }
 
-module.exports = { ROOT, DIST, buildIfStale, hasNative, listFiles };
+module.exports = { ROOT, DIST, buildIfStale, isBuilt, hasNative, listFiles };
 
 if (require.main === module) {
-  const isBuilt = buildIfStale(process.argv.includes('--force'));
+  const isFresh = buildIfStale(process.argv.includes('--force'));
   const isNativeMissing = process.argv.includes('--native-required') && !hasNative();
   if (isNativeMissing)
     process.stderr.write('RMQ-1008 native transport is not available (no addon was built). Read the output of the compiler.\n');
-  process.exitCode = isBuilt && !isNativeMissing ? 0 : 1;
+  process.exitCode = isFresh && !isNativeMissing ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 import { FrameBatch } from '../robust-bench/frame-batch.js';
-import type { LoadPlan } from '../robust-bench/load-plan.js';
+import { planOfScenario } from '../robust-bench/load-plan.js';
 import { SubscriberSet } from '../robust-bench/subscriber-set.js';
 import { createTallyMemory, Tally } from '../robust-bench/tally.js';
 import { nullSink } from './null-sink.js';
@@ -7,26 +7,18 @@ import type { MicroSuite } from './suite.js';
 
 const FRAMES = 64;
 
-function planOf(version: 4 | 5, qos: 0 | 1): LoadPlan {
-  return {
-    ...{ scenario: 'fanin', publishers: 64, subscribers: 1, idle: 0, topics: 1, topicPrefix: 'bench', size: 128, rate: 0, window: 64 },
-    ...{ warmupMs: 0, durationMs: 60_000, drainMsMax: 0, threads: 1, connectRate: 0, connectTimeoutMs: 1_000, keepAliveSeconds: 0 },
-    ...{ sourceAddresses: [], username: '', password: '', transport: 'auto' },
-    version,
-    qos,
-  };
-}
+const WINDOW = { fromUs: 0, toUs: 60e6 };
 
 /** The generator's own hot loops: what it costs per message bounds what it can measure. */
 export const suite: MicroSuite = {
   name: 'load generator',
   open: () => {
-    const batch = new FrameBatch(planOf(4, 1), 1);
+    const batch = new FrameBatch(planOfScenario('fanin', { qos: 1 }), 1);
     batch.attach(2);
-    const plan = planOf(4, 0);
+    const plan = planOfScenario('fanin', {});
     const source = new FrameBatch(plan, 1);
     source.attach(2);
-    const subscribers = new SubscriberSet(plan, 1, 0, { fromUs: 0, toUs: 60e6 }, new Tally(createTallyMemory()));
+    const subscribers = new SubscriberSet(plan, 1, 0, WINDOW, new Tally(createTallyMemory()));
     subscribers.beginTurn(source.bytes);
     let sequence = 0;
     let next = 0;

@@ -58,7 +58,15 @@ export class Dialer {
   #pending = 0; // In a state between waiting and ready.
   #startedAtUs = -1;
 
-  constructor(plan: LoadPlan, target: Target, run: number, thread: number, transport: Transport, tally: Tally, onReady: (client: number, connection: ConnectionId, receiveMaximum: number) => void) {
+  constructor(
+    plan: LoadPlan,
+    target: Target,
+    run: number,
+    thread: number,
+    transport: Transport,
+    tally: Tally,
+    onReady: (client: number, connection: ConnectionId, receiveMaximum: number) => void,
+  ) {
     this.#plan = plan;
     this.#target = target;
     this.#run = run;
@@ -166,7 +174,8 @@ export class Dialer {
 
   #open(client: number, nowUs: number): void {
     const { sourceAddresses } = this.#plan;
-    const localAddress = sourceAddresses.length === 0 ? '' : sourceAddresses[(this.#thread + client * this.#plan.threads) % sourceAddresses.length];
+    const localAddress =
+      sourceAddresses.length === 0 ? '' : sourceAddresses[(this.#thread + client * this.#plan.threads) % sourceAddresses.length];
     this.#pending++;
     this.#state[client] = STATE.connecting;
     this.#dialedAtUs[client] = nowUs;
@@ -184,7 +193,8 @@ export class Dialer {
   #onConnack(client: number, frame: Uint8Array, nowUs: number): void {
     const answer = decodeConnack(this.#plan, frame);
     if (answer === null || answer.reasonCode !== 0) {
-      const reason = answer === null ? 'answered CONNECT with another packet' : `refused CONNECT with code 0x${answer.reasonCode.toString(16)}`;
+      const reason =
+        answer === null ? 'answered CONNECT with another packet' : `refused CONNECT with code 0x${answer.reasonCode.toString(16)}`;
       this.#refuse(client, reason);
       return;
     }
@@ -207,7 +217,10 @@ export class Dialer {
   #onSuback(client: number, frame: Uint8Array, nowUs: number): void {
     const granted = decodeSuback(this.#plan, frame);
     if (granted === null || granted >= 0x80) {
-      this.#refuse(client, granted === null ? 'answered SUBSCRIBE with another packet' : `refused SUBSCRIBE with code 0x${granted.toString(16)}`);
+      this.#refuse(
+        client,
+        granted === null ? 'answered SUBSCRIBE with another packet' : `refused SUBSCRIBE with code 0x${granted.toString(16)}`,
+      );
       return;
     }
     if (granted < this.#plan.qos) this.#tally.add(TALLY.downgraded, 1);

@@ -25,9 +25,9 @@ export const PAYLOAD_SENT = 12;
  * What one turn sends at most, over all publishers: less than a turn reads from one socket, or a single subscriber would fall behind
  * its own generator.
  */
-const SPACE_BYTES = 128 * 1024;
+const SPACE_BYTES = 64 * 1024;
 const SLOTS_MIN = 32;
-const SLOTS_MAX = 4096;
+const SLOTS_MAX = 2048;
 
 /** The topic of a number, of the same length for every number below `topics`. */
 export function topicOf(prefix: string, topic: number, topics: number): string {
@@ -89,7 +89,17 @@ export class FrameBatch {
    * @param firstPacketId for QoS 1 and 2; the next ones follow, after 65535 comes 1.
    * @param sentUs intended time of the first, microseconds since the load began; the next ones are `stepUs` apart.
    */
-  send(commands: CommandSink, connection: ConnectionId, publisher: number, topic: number, sequence: number, firstPacketId: number, sentUs: number, stepUs: number, count: number): void {
+  send(
+    commands: CommandSink,
+    connection: ConnectionId,
+    publisher: number,
+    topic: number,
+    sequence: number,
+    firstPacketId: number,
+    sentUs: number,
+    stepUs: number,
+    count: number,
+  ): void {
     assert(count > 0 && count <= this.free, 'frames fit in the space');
     assert(this.#space >= 0, 'the space is registered');
     const view = this.#view;

@@ -1,5 +1,5 @@
-import { assert } from '../../src/base/assert.js';
 import { build, type Histogram } from 'hdr-histogram-js';
+import { assert } from '../../src/base/assert.js';
 
 /*
   Latencies counted in the cells of an HDR histogram of three significant digits (Gil Tene's layout), microseconds:
@@ -42,7 +42,7 @@ export class LatencyCells {
 
   /** @param us latency, a 32-bit integer; below zero (two threads' clocks differ by less than a microsecond) counts as zero. */
   record(us: number, count: number): void {
-    this.#cells[latencyCellOf(us < 0 ? 0 : us)] += count;
+    this.#cells[latencyCellOf(Math.max(us, 0))] += count;
   }
 
   foldInto(histogram: Histogram): void {
@@ -66,8 +66,20 @@ export interface LatencySummary {
 
 /** The percentiles of all threads together. */
 export function summarizeLatency(threads: readonly LatencyCells[]): LatencySummary {
-  const histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: LATENCY_US_MAX, numberOfSignificantValueDigits: 3, bitBucketSize: 64 });
+  const histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: LATENCY_US_MAX,
+    numberOfSignificantValueDigits: 3,
+    bitBucketSize: 64,
+  });
   for (const cells of threads) cells.foldInto(histogram);
   const at = (percentile: number): number => (histogram.totalCount === 0 ? 0 : histogram.getValueAtPercentile(percentile));
-  return { count: histogram.totalCount, p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: histogram.totalCount === 0 ? 0 : histogram.maxValue };
+  return {
+    count: histogram.totalCount,
+    p50: at(50),
+    p90: at(90),
+    p99: at(99),
+    p999: at(99.9),
+    max: histogram.totalCount === 0 ? 0 : histogram.maxValue,
+  };
 }

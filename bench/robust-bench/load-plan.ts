@@ -64,6 +64,33 @@ export const SCENARIOS: Readonly<Record<ScenarioName, ScenarioDefaults>> = {
   p2p: { publishers: 50, subscribers: 50, topics: 50, idle: 0, summary: 'pairs of one publisher and one subscriber' },
 };
 
+/** What a load is unless its scenario or the command line says otherwise. */
+export const PLAN_DEFAULTS: Omit<LoadPlan, keyof ScenarioDefaults | 'scenario'> = {
+  version: 4,
+  topicPrefix: 'bench',
+  qos: 0,
+  size: 128,
+  rate: 0,
+  window: 20,
+  warmupMs: 1_000,
+  durationMs: 10_000,
+  drainMsMax: 30_000,
+  threads: 1,
+  connectRate: 0,
+  connectTimeoutMs: 20_000,
+  keepAliveSeconds: 0,
+  sourceAddresses: [],
+  username: '',
+  password: '',
+  transport: 'auto',
+};
+
+/** A scenario with some things changed. */
+export function planOfScenario(scenario: ScenarioName, changes: Partial<LoadPlan>): LoadPlan {
+  const { publishers, subscribers, topics, idle } = SCENARIOS[scenario];
+  return { ...PLAN_DEFAULTS, scenario, publishers, subscribers, topics, idle, ...changes };
+}
+
 /** Publishers of one topic: the most that a subscriber hears. */
 export function publishersPerTopic(plan: LoadPlan): number {
   return Math.ceil(plan.publishers / plan.topics);
@@ -76,7 +103,8 @@ export function subscribersOfTopic(plan: LoadPlan, topic: number): number {
 
 /** What is wrong with a plan, in words for the user; empty if it can run. */
 export function faultOfPlan(plan: LoadPlan): string {
-  if (plan.size < PAYLOAD_BYTES_MIN && plan.publishers > 0) return `--size is at least ${PAYLOAD_BYTES_MIN}: the payload carries publisher, sequence and time`;
+  if (plan.size < PAYLOAD_BYTES_MIN && plan.publishers > 0)
+    return `--size is at least ${PAYLOAD_BYTES_MIN}: the payload carries publisher, sequence and time`;
   if (plan.window > WINDOW_MAX) return `--window is at most ${WINDOW_MAX}`;
   if (plan.subscribers * publishersPerTopic(plan) > STREAMS_MAX) return 'too many publisher-subscriber pairs to follow: use more --topics';
   if (plan.publishers + plan.subscribers + plan.idle === 0) return 'nothing to do: give --publishers, --subscribers or --connections';

@@ -14,7 +14,7 @@ import {
   type SpaceId,
   type Transport,
 } from '../../src/transport/ports.js';
-import { type DialFailure, Dialer } from './dialer.js';
+import { Dialer, type DialFailure } from './dialer.js';
 import { DISCONNECT } from './handshake.js';
 import type { LoadPlan, Target } from './load-plan.js';
 import type { MonotonicMicros } from './monotonic-micros.js';
@@ -192,7 +192,15 @@ export class LoadThread {
     }
   }
 
-  #onPublish(client: number, connection: ConnectionId, offset: number, length: number, count: number, firstByte: number, loadUs: number): void {
+  #onPublish(
+    client: number,
+    connection: ConnectionId,
+    offset: number,
+    length: number,
+    count: number,
+    firstByte: number,
+    loadUs: number,
+  ): void {
     if (this.#subscribers === null || client >= this.#subscribers.count) return;
     this.#subscribers.onRun(client, offset, length, count, firstByte, loadUs);
     const qos = (firstByte >> 1) & 3;

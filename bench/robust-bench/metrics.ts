@@ -23,7 +23,10 @@ const METRICS: readonly (readonly [Role, Metric])[] = [
   ['publishers', { key: 'sent_per_second', label: 'sent', unit: '/s', better: 'more', read: (o) => o.sentPerSecond }],
   ['acknowledged', { key: 'acked_per_second', label: 'acknowledged', unit: '/s', better: 'more', read: (o) => o.ackedPerSecond }],
   ['subscribers', { key: 'received_per_second', label: 'received', unit: '/s', better: 'more', read: (o) => o.receivedPerSecond }],
-  ['subscribers', { key: 'received_mib_per_second', label: 'received', unit: 'MiB/s', better: 'more', read: (o) => o.receivedMibPerSecond }],
+  [
+    'subscribers',
+    { key: 'received_mib_per_second', label: 'received', unit: 'MiB/s', better: 'more', read: (o) => o.receivedMibPerSecond },
+  ],
   ['both', { key: 'latency_p50_us', label: 'latency p50', unit: 'us', better: 'less', read: (o) => o.deliver.p50 }],
   ['both', { key: 'latency_p90_us', label: 'latency p90', unit: 'us', better: 'less', read: (o) => o.deliver.p90 }],
   ['both', { key: 'latency_p99_us', label: 'latency p99', unit: 'us', better: 'less', read: (o) => o.deliver.p99 }],
@@ -38,9 +41,30 @@ const METRICS: readonly (readonly [Role, Metric])[] = [
   ['both', { key: 'reordered', label: 'out of order', unit: '', better: 'less', read: (o) => o.reordered }],
   ['always', { key: 'dropped', label: 'connections dropped', unit: '', better: 'less', read: (o) => o.dropped }],
   ['always', { key: 'broker_cores', label: 'broker CPU', unit: 'cores', better: 'less', read: (o) => o.broker?.cores ?? null }],
-  ['publishers', { key: 'broker_cpu_us_per_message', label: 'broker CPU per message', unit: 'us', better: 'less', read: (o) => o.broker?.cpuUsPerMessage ?? null }],
-  ['always', { key: 'broker_resident_mib', label: 'broker memory', unit: 'MiB', better: 'less', read: (o) => o.broker?.residentMib ?? null }],
-  ['resident', { key: 'broker_kib_per_connection', label: 'broker memory per connection', unit: 'KiB', better: 'less', read: (o) => o.broker?.kibPerConnection ?? null }],
+  [
+    'publishers',
+    {
+      key: 'broker_cpu_us_per_message',
+      label: 'broker CPU per message',
+      unit: 'us',
+      better: 'less',
+      read: (o) => o.broker?.cpuUsPerMessage ?? null,
+    },
+  ],
+  [
+    'always',
+    { key: 'broker_resident_mib', label: 'broker memory', unit: 'MiB', better: 'less', read: (o) => o.broker?.residentMib ?? null },
+  ],
+  [
+    'resident',
+    {
+      key: 'broker_kib_per_connection',
+      label: 'broker memory per connection',
+      unit: 'KiB',
+      better: 'less',
+      read: (o) => o.broker?.kibPerConnection ?? null,
+    },
+  ],
   ['always', { key: 'generator_cores', label: 'generator CPU', unit: 'cores', better: 'neither', read: (o) => o.generatorCores }],
 ];
 

@@ -1,6 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addressesOf, countOf, durationOf, endpointOf, processOf, qosOf, sizeOf, versionOf } from './flags.js';
-import { faultOfPlan, type LoadPlan, SCENARIOS, type ScenarioName, type Target, type TransportChoice, WINDOW_MAX } from './load-plan.js';
+import {
+  faultOfPlan,
+  type LoadPlan,
+  PLAN_DEFAULTS,
+  SCENARIOS,
+  type ScenarioName,
+  type Target,
+  type TransportChoice,
+  WINDOW_MAX,
+} from './load-plan.js';
 import type { SeriesRequest } from './run-series.js';
 
 /** One source address has about 28,000 ports to connect from; near that we spread over several, where loopback gives us more. */
@@ -77,7 +86,9 @@ const EXAMPLES: Readonly<Record<ScenarioName, readonly [string, string, string]>
 
 /** The command line. `onRequest` gets what the user asked for, checked. */
 export function createProgram(onRequest: (request: SeriesRequest) => Promise<void>): Command {
-  const program = new Command('robust-bench').description('Load generator: measures throughput, latency, loss and order of a message broker.');
+  const program = new Command('robust-bench').description(
+    'Load generator: measures throughput, latency, loss and order of a message broker.',
+  );
   program.showHelpAfterError('(--help shows the options)').addHelpText(
     'after',
     `
@@ -98,7 +109,12 @@ Exit codes: 0 sound, 1 messages lost, out of order or connections dropped, 2 wro
       const plan = planOf(scenario, flags);
       const fault = faultOfPlan(plan);
       if (fault !== '') command.error(`error: ${fault}`, { exitCode: 2 });
-      await onRequest({ plan, targets: targetsOf(flags), rounds: flags.rounds ?? (flags.against === undefined ? 1 : ROUNDS_WHEN_COMPARING), output: flags.output });
+      await onRequest({
+        plan,
+        targets: targetsOf(flags),
+        rounds: flags.rounds ?? (flags.against === undefined ? 1 : ROUNDS_WHEN_COMPARING),
+        output: flags.output,
+      });
     });
   }
   // Commander ends with 1 on wrong usage; 1 says here that a run was not sound.
@@ -116,32 +132,55 @@ function addFlags(command: Command, scenario: ScenarioName): void {
   command
     .option('--host <host>', 'broker to load', '127.0.0.1')
     .option('--port <port>', 'its port', countOf(1, 65_535), 1883)
-    .addOption(new Option('--version <version>', 'MQTT version: 3 or 5').argParser(versionOf).default(4, '3'));
+    .addOption(new Option('--version <version>', 'MQTT version: 3 or 5').argParser(versionOf).default(PLAN_DEFAULTS.version, '3'));
   if (scenario === 'conn') command.option('--connections <n>', `connections to open (default: ${defaults.idle})`, countOf(1, CLIENTS_MAX));
   else command.option('--idle <n>', 'further connections that only stay (default: 0)', countOf(0, CLIENTS_MAX));
-  if (defaults.publishers > 0) command.option('--publishers <n>', `publishing clients (default: ${defaults.publishers})`, countOf(0, CLIENTS_MAX));
-  if (defaults.subscribers > 0) command.option('--subscribers <n>', `subscribing clients (default: ${defaults.subscribers})`, countOf(0, CLIENTS_MAX));
+  if (defaults.publishers > 0)
+    command.option('--publishers <n>', `publishing clients (default: ${defaults.publishers})`, countOf(0, CLIENTS_MAX));
+  if (defaults.subscribers > 0)
+    command.option('--subscribers <n>', `subscribing clients (default: ${defaults.subscribers})`, countOf(0, CLIENTS_MAX));
   if (scenario !== 'conn') {
     command
       .option('--topics <n>', `topics; client i takes topic i mod n (default: ${defaults.topics})`, countOf(1, CLIENTS_MAX))
       .option('--topic-prefix <prefix>', 'topics are <prefix>/<number> (default: bench, with a random part where both ends are ours)');
   }
   command
-    .option('--qos <qos>', 'quality of service, both ways', qosOf, 0)
-    .option('--size <bytes>', 'payload size', sizeOf, 128)
-    .option('--rate <n>', 'messages per second over all publishers; 0: as fast as it goes', countOf(0, 100_000_000), 0)
-    .option('--window <n>', 'QoS 1 and 2: messages in flight per publisher', countOf(1, WINDOW_MAX), 20)
-    .addOption(new Option('--duration <time>', 'measured time').argParser(durationOf(100, 1_800_000)).default(10_000, '10s'))
-    .addOption(new Option('--warmup <time>', 'load before measuring begins').argParser(durationOf(0, 600_000)).default(1_000, '1s'))
-    .addOption(new Option('--drain <time>', 'how long the rest may take to arrive').argParser(durationOf(0, 600_000)).default(30_000, '30s'))
-    .option('--threads <n>', 'threads of the generator', countOf(1, 64), 1)
+    .option('--qos <qos>', 'quality of service, both ways', qosOf, PLAN_DEFAULTS.qos)
+    .option('--size <bytes>', 'payload size', sizeOf, PLAN_DEFAULTS.size)
+    .option('--rate <n>', 'messages per second over all publishers; 0: as fast as it goes', countOf(0, 100_000_000), PLAN_DEFAULTS.rate)
+    .option('--window <n>', 'QoS 1 and 2: messages in flight per publisher', countOf(1, WINDOW_MAX), PLAN_DEFAULTS.window)
+    .addOption(
+      new Option('--duration <time>', 'measured time').argParser(durationOf(100, 1_800_000)).default(PLAN_DEFAULTS.durationMs, '10s'),
+    )
+    .addOption(
+      new Option('--warmup <time>', 'load before measuring begins').argParser(durationOf(0, 600_000)).default(PLAN_DEFAULTS.warmupMs, '1s'),
+    )
+    .addOption(
+      new Option('--drain <time>', 'how long the rest may take to arrive')
+        .argParser(durationOf(0, 600_000))
+        .default(PLAN_DEFAULTS.drainMsMax, '30s'),
+    )
+    .option('--threads <n>', 'threads of the generator', countOf(1, 64), PLAN_DEFAULTS.threads)
     .option('--source-addresses <list>', `local addresses to connect from, such as ${LOOPBACK_SPREAD}`, addressesOf)
-    .option('--connect-rate <n>', 'new connections per second; 0: as fast as it goes', countOf(0, 1_000_000), 0)
-    .addOption(new Option('--connect-timeout <time>', 'per connection').argParser(durationOf(100, 600_000)).default(20_000, '20s'))
-    .option('--keep-alive <seconds>', 'MQTT keep-alive; 0: none', countOf(0, 65_535), scenario === 'conn' ? 300 : 0)
-    .option('--username <name>', 'for brokers that ask', '')
-    .option('--password <password>', 'for brokers that ask', '')
-    .addOption(new Option('--transport <kind>', 'socket layer of the generator').choices(['auto', 'native', 'node']).default('auto'))
+    .option('--connect-rate <n>', 'new connections per second; 0: as fast as it goes', countOf(0, 1_000_000), PLAN_DEFAULTS.connectRate)
+    .addOption(
+      new Option('--connect-timeout <time>', 'per connection')
+        .argParser(durationOf(100, 600_000))
+        .default(PLAN_DEFAULTS.connectTimeoutMs, '20s'),
+    )
+    .option(
+      '--keep-alive <seconds>',
+      'MQTT keep-alive; 0: none',
+      countOf(0, 65_535),
+      scenario === 'conn' ? 300 : PLAN_DEFAULTS.keepAliveSeconds,
+    )
+    .option('--username <name>', 'for brokers that ask', PLAN_DEFAULTS.username)
+    .option('--password <password>', 'for brokers that ask', PLAN_DEFAULTS.username)
+    .addOption(
+      new Option('--transport <kind>', 'socket layer of the generator')
+        .choices(['auto', 'native', 'node'])
+        .default(PLAN_DEFAULTS.transport),
+    )
     .addOption(new Option('-o, --output <form>', 'form of the report, on standard output').choices(['table', 'json']).default('table'))
     .option('--pid <pid>', "broker's process, to report its CPU and memory", processOf)
     .option('--against <host:port>', 'run the same load on a second broker, in turn', endpointOf)
@@ -158,7 +197,10 @@ function planOf(scenario: ScenarioName, flags: Flags): LoadPlan {
   const isLoopback = flags.host.startsWith('127.') || flags.host === 'localhost';
   const spread = isLoopback && clients > CONNECTIONS_PER_ADDRESS ? addressesOf(LOOPBACK_SPREAD) : [];
   // Where both ends are ours the topics are too: two loads on one broker do not hear each other.
-  const ownPrefix = publishers > 0 && subscribers > 0 ? `bench/${Math.floor(Math.random() * 2 ** 31).toString(36)}` : 'bench';
+  const ownPrefix =
+    publishers > 0 && subscribers > 0
+      ? `${PLAN_DEFAULTS.topicPrefix}/${Math.floor(Math.random() * 2 ** 31).toString(36)}`
+      : PLAN_DEFAULTS.topicPrefix;
   return {
     scenario,
     version: flags.version,

@@ -1,8 +1,8 @@
-import { cpus, release, totalmem } from 'node:os';
 import Table from 'cli-table3';
 import colors from 'picocolors';
 import { faultsOf, type LoadOutcome } from './load-outcome.js';
 import type { LoadPlan, Target } from './load-plan.js';
+import { describeMachine } from './machine.js';
 import { type Metric, medianOf, metricsOf } from './metrics.js';
 import { TALLY, type Tally, totalOf } from './tally.js';
 
@@ -10,26 +10,6 @@ import { TALLY, type Tally, totalOf } from './tally.js';
 export interface Series {
   readonly target: Target;
   readonly rounds: readonly LoadOutcome[];
-}
-
-/** Numbers are quoted only with the machine they were measured on. */
-export interface Machine {
-  readonly cpu: string;
-  readonly cores: number;
-  readonly memoryGib: number;
-  readonly kernel: string;
-  readonly node: string;
-}
-
-export function describeMachine(): Machine {
-  const cores = cpus();
-  return {
-    cpu: cores[0]?.model ?? process.arch,
-    cores: cores.length,
-    memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    node: process.version,
-  };
 }
 
 /** Sending later than this is seen in the latencies. */
@@ -55,7 +35,8 @@ export function formatTable(plan: LoadPlan, series: readonly Series[]): string {
     table.push([label, ...medians.map(formatNumber), ...(other === undefined ? [] : [formatRatio(metric, medians[0], medians[1])])]);
   }
   const lines = [headline(plan), table.toString()];
-  if (ours.rounds.length > 1) lines.push(`Medians of ${ours.rounds.length} rounds${other === undefined ? '' : ', brokers in turn; ratio = first / second'}.`);
+  if (ours.rounds.length > 1)
+    lines.push(`Medians of ${ours.rounds.length} rounds${other === undefined ? '' : ', brokers in turn; ratio = first / second'}.`);
   const machine = describeMachine();
   lines.push(`${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}`);
   for (const each of series) lines.push(...verdictLines(plan, each));
@@ -65,14 +46,27 @@ export function formatTable(plan: LoadPlan, series: readonly Series[]): string {
 /** For programs: everything that was measured, every round. */
 export function formatJson(plan: LoadPlan, series: readonly Series[]): string {
   const metrics = metricsOf(plan);
-  const medians = (each: Series): Record<string, number | null> => Object.fromEntries(metrics.map((metric) => [metric.key, medianOf(metric, each.rounds)]));
-  const ratios = series.length < 2 ? {} : { ratios: Object.fromEntries(metrics.map((metric) => [metric.key, ratioOf(medianOf(metric, series[0].rounds), medianOf(metric, series[1].rounds))])) };
+  const medians = (each: Series): Record<string, number | null> =>
+    Object.fromEntries(metrics.map((metric) => [metric.key, medianOf(metric, each.rounds)]));
+  const ratios =
+    series.length < 2
+      ? {}
+      : {
+          ratios: Object.fromEntries(
+            metrics.map((metric) => [metric.key, ratioOf(medianOf(metric, series[0].rounds), medianOf(metric, series[1].rounds))]),
+          ),
+        };
   // Credentials of a broker have no business in a file of results.
   const { username: _username, password: _password, ...shown } = plan;
   const report = {
     machine: describeMachine(),
     plan: shown,
-    brokers: series.map((each) => ({ ...each.target, median: medians(each), faults: each.rounds.flatMap((round) => faultsOf(round, plan)), rounds: each.rounds })),
+    brokers: series.map((each) => ({
+      ...each.target,
+      median: medians(each),
+      faults: each.rounds.flatMap((round) => faultsOf(round, plan)),
+      rounds: each.rounds,
+    })),
     ...ratios,
   };
   return JSON.stringify(withSnakeKeys(report), null, 2);
@@ -82,7 +76,9 @@ export function formatJson(plan: LoadPlan, series: readonly Series[]): string {
 function withSnakeKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withSnakeKeys);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), withSnakeKeys(inner)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), withSnakeKeys(inner)]),
+  );
 }
 
 /** One line of the live view. */

@@ -174,7 +174,8 @@ class LoadRun {
     const sampledSeconds = (to.atUs - from.atUs) / 1e6;
     const total = (counter: number): number => this.#total(counter);
     const unique = total(TALLY.received) - total(TALLY.duplicates);
-    const latency = (part: 'connectLatency' | 'deliverLatency' | 'acknowledgeLatency' | 'lag') => summarizeLatency(this.#tallies.map((tally) => tally[part]));
+    const latency = (part: 'connectLatency' | 'deliverLatency' | 'acknowledgeLatency' | 'lag') =>
+      summarizeLatency(this.#tallies.map((tally) => tally[part]));
     return {
       connected: total(TALLY.ready),
       connectFailed: total(TALLY.connectFailed),

@@ -1,16 +1,7 @@
 import { assert } from '../base/assert.js';
 import { type Logger, SILENT_LOGGER } from '../base/logger.js';
 import { Interest } from './interest.js';
-import type {
-  Broker,
-  PeerLinks,
-  PeerMessage,
-  Receiver,
-  ShardId,
-  StoredMessage,
-  SubscribeRequest,
-  SubscribeResult,
-} from './ports.js';
+import type { Broker, PeerLinks, PeerMessage, Receiver, ShardId, StoredMessage, SubscribeRequest, SubscribeResult } from './ports.js';
 import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';

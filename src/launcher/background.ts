@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BrokerError, systemCodeOf } from '../base/errors.js';
@@ -18,6 +18,8 @@ import { isLocked, makeDataDirectory, readPid, waitForUnlock } from './data-lock
 */
 
 const READY_DEADLINE_MS = 30_000;
+/** A longer log is set aside at the next start, as server.log.1; the one set aside before is replaced. */
+const LOG_BYTES_MAX = 16 * 2 ** 20;
 /** Longer than the server's own deadline for a drain. */
 const STOP_DEADLINE_MS = 35_000;
 
@@ -40,6 +42,7 @@ export async function startInBackground(input: SettingsInput, args: readonly str
 function spawnServer(args: readonly string[], logPath: string): ChildProcess {
   let logFile: number;
   try {
+    if ((statSync(logPath, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES_MAX) renameSync(logPath, `${logPath}.1`);
     logFile = openSync(logPath, 'a', 0o640);
   } catch (error) {
     throw new BrokerError('RMQ-1005', `${logPath}: ${systemCodeOf(error)}`, { cause: error });

@@ -30,6 +30,7 @@ export async function runCommand(run: Run): Promise<number> {
 }
 
 const CONTROL_DEADLINE_MS = 10_000;
+const LINGER_MS = 1000;
 
 async function runVerb(run: Run): Promise<number> {
   const parsed = parseCommandLine(run.args, PRODUCT_VERSION);
@@ -56,10 +57,10 @@ async function runVerb(run: Run): Promise<number> {
   }
 }
 
-function serveHere(input: SettingsInput, startNode: StartNode): Promise<number> {
+async function serveHere(input: SettingsInput, startNode: StartNode): Promise<number> {
   const isTerminal = process.stdout.isTTY === true;
   const hasStarter = process.send !== undefined;
-  return ServerProcess.run({
+  const exitCode = await ServerProcess.run({
     input,
     version: PRODUCT_VERSION,
     startNode,
@@ -71,6 +72,9 @@ function serveHere(input: SettingsInput, startNode: StartNode): Promise<number> 
       tellStarter({ ready: text });
     },
   });
+  // All is closed. A handle that somebody forgot must not keep a stopped server alive; without one this timer does not either.
+  setTimeout(() => process.exit(exitCode), LINGER_MS).unref();
+  return exitCode;
 }
 
 async function startBehind(input: SettingsInput, { configPath, assignments }: CommandLine, scriptPath: string): Promise<number> {

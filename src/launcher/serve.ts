@@ -1,8 +1,9 @@
+import picocolors from 'picocolors';
 import { BrokerError, describeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { changesBetween, settingAt } from '../settings/changes.js';
 import { type LoadedSettings, loadSettings, type SettingsInput } from '../settings/parse.js';
-import { createLogHandOver, type LogHandOver, openLog, setLogLevel } from '../telemetry/log.js';
+import { LogOutput, openLog } from '../telemetry/log.js';
 import { banner } from './banner.js';
 import { EXIT } from './command-line.js';
 import { openControlServer } from './control-server.js';
@@ -28,7 +29,7 @@ export interface ServeOptions {
 export class ServerProcess {
   readonly #options: ServeOptions;
   readonly #log: Logger;
-  readonly #logHandOver: LogHandOver;
+  readonly #logOutput: LogOutput;
   readonly #lock: DataLock;
   #loaded: LoadedSettings;
   #state: StatusReport['state'] = 'starting';
@@ -43,8 +44,8 @@ export class ServerProcess {
     this.#options = options;
     this.#loaded = loaded;
     this.#lock = lock;
-    this.#logHandOver = createLogHandOver(log.level, format, options.isTerminal);
-    this.#log = openLog(this.#logHandOver, { node: loaded.settings.node.id });
+    this.#logOutput = new LogOutput(log.level, format, options.isTerminal && picocolors.isColorSupported);
+    this.#log = openLog(this.#logOutput, format === 'json' ? { node: loaded.settings.node.id } : {});
   }
 
   /** Runs the server until it is told to stop. @returns the exit code. Throws BrokerError if it does not start; nothing stays open then. */
@@ -90,7 +91,7 @@ export class ServerProcess {
     const options = this.#options;
     const readyMs = Math.round(performance.now() + performance.timeOrigin - options.startedAtMs);
     const text = banner({ version: options.version, node, loaded, readyMs, howToStop: options.howToStop });
-    if (this.#logHandOver.format === 'json') {
+    if (this.#logOutput.format === 'json') {
       for (const { name, url, host, port } of node.listeners)
         this.#log.info('listener.ready', `listening on ${url}`, { name, url, host, port });
       this.#log.info('server.ready', 'ready', { ms: readyMs, shards: node.shardCount, transport: node.transportKind });
@@ -122,7 +123,7 @@ export class ServerProcess {
 
   /** Something that nobody can recover from: end in order as far as that goes, and say so by the exit code. */
   #fail(error: unknown): void {
-    this.#log.fatal('server.failed', 'the server cannot go on', { error });
+    this.#log.fatal('server.failed', 'the server cannot go on', { error: new BrokerError('RMQ-1014', '', { cause: error }) });
     this.#exitCode = EXIT.failure;
     this.#beginStop('failure');
   }
@@ -145,7 +146,7 @@ export class ServerProcess {
       }
     };
     const onBug = (error: unknown): void => {
-      this.#log.fatal('server.crashed', 'a bug in this program ends it', { error });
+      this.#log.fatal('server.crashed', 'a bug in this program ends it', { error: new BrokerError('RMQ-1014', '', { cause: error }) });
       this.#lock.release();
       process.exit(EXIT.failure);
     };
@@ -161,7 +162,7 @@ export class ServerProcess {
     const changes = changesBetween(this.#loaded.settings, loaded.settings);
     const applied = changes.filter((change) => change.isHot).map((change) => change.path);
     const needRestart = changes.filter((change) => !change.isHot).map((change) => change.path);
-    setLogLevel(this.#logHandOver, loaded.settings.log.level);
+    this.#logOutput.level = loaded.settings.log.level;
     // What needs a restart keeps its old value here, so that status and the next reload speak of what is in force.
     const { level } = loaded.settings.log;
     const { settings, sources, files } = this.#loaded;

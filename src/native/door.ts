@@ -87,7 +87,11 @@ export interface NativeListening {
 
 export interface NativeBinding {
   readonly Reactor: new (config: ReactorConfig) => NativeReactor;
-  readonly Acceptor: new (descriptors: Int32Array, counters: Float64Array, onAccepted: (tag: number, count: number) => void) => NativeListening;
+  readonly Acceptor: new (
+    descriptors: Int32Array,
+    counters: Float64Array,
+    onAccepted: (tag: number, count: number) => void,
+  ) => NativeListening;
   readonly layout: Readonly<Record<string, number>>;
   /** CRC-32C of the bytes, continuing from `seed` (0 at the start). */
   crc32c(bytes: Uint8Array, seed: number): number;

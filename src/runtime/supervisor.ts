@@ -63,13 +63,18 @@ export class Supervisor {
   /** A shard died; its rings are new and its cells are clear, its successor is still to come. */
   onShardDown: (shard: ShardId) => void = () => {};
   onShardServing: (shard: ShardId) => void = () => {};
-  /** No shard comes up any more. */
+  /** Shards do not come up: at the first start one that fails is enough. Called once. */
   onFatal: (error: unknown) => void = () => {};
+  /** A phase changed or a shard was drained. */
+  onChange: () => void = () => {};
   restarts = 0;
   readonly #options: SupervisorOptions;
   readonly #shards: Shard[];
   #tickedMs: number;
   #isFatal = false;
+  /** All shards served once: from then on the dead are replaced. */
+  #hasStarted = false;
+  #isEnding = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -128,8 +133,15 @@ export class Supervisor {
     this.#shards[shard].thread?.post({ kind: 'fail' });
   }
 
-  /** Tells every shard to end; nobody is replaced from here on. */
+  /** Tells every shard to let its clients go; nobody is replaced from here on. */
+  drain(): void {
+    this.#isEnding = true;
+    this.postToAll({ kind: 'drain' });
+  }
+
+  /** Tells every shard to end. */
   stop(): void {
+    this.#isEnding = true;
     for (const shard of this.#shards) {
       shard.thread?.post({ kind: 'stop' });
       shard.phase = shard.thread === null ? 'ended' : 'stopping';
@@ -146,6 +158,7 @@ export class Supervisor {
     const lateMs = nowMs - this.#tickedMs;
     this.#tickedMs = nowMs;
     for (const shard of this.#shards) {
+      if (this.#isEnding) return;
       if (shard.phase === 'waiting' && nowMs >= shard.restartMs) this.#spawn(shard, true);
       if (shard.phase === 'serving' || shard.phase === 'starting') this.#listen(shard, nowMs, lateMs);
     }
@@ -195,6 +208,7 @@ export class Supervisor {
         return;
       case 'drained':
         shard.isDrained = true;
+        this.onChange();
         return;
       case 'status':
         shard.status = notice.status;
@@ -218,33 +232,40 @@ export class Supervisor {
     shard.failedStarts = 0;
     const startMs = Math.round(nowMs - shard.startedMs);
     this.#options.log.debug('shard.serving', 'a shard serves', { shard: shard.number, startMs });
+    if (this.areAllServing) this.#hasStarted = true;
     this.onShardServing(shard.number);
+    this.onChange();
   }
 
   #onExit(shard: Shard, exitCode: number): void {
     assert(shard.thread !== null, 'a thread exits once');
     shard.thread = null;
-    const { clock, log, topology, cells } = this.#options;
-    if (shard.phase === 'stopping') {
+    const livedMs = Math.round(this.#options.clock.monotonicMs() - shard.startedMs);
+    const error = new BrokerError('RMQ-1013', `${shard.number} after ${livedMs} ms with exit code ${exitCode}`, { cause: shard.lastWords });
+    if (this.#isEnding) {
+      if (shard.phase !== 'stopping') this.#options.log.error('shard.died', 'a shard died while the node stops', { shard: shard.number, error });
       shard.phase = 'ended';
-      return;
-    }
-    const nowMs = clock.monotonicMs();
-    const livedMs = Math.round(nowMs - shard.startedMs);
+    } else if (!this.#hasStarted) {
+      shard.phase = 'ended';
+      this.#becomeFatal(error);
+    } else this.#replace(shard, livedMs, error);
+    this.onChange();
+  }
+
+  /** New rings for every pair with the dead, at once: what its peers send from now on waits for its successor. */
+  #replace(shard: Shard, livedMs: number, error: BrokerError): void {
+    const { clock, log, topology, cells } = this.#options;
     if (shard.phase === 'starting') shard.failedStarts += 1;
     shard.deathsInRow = livedMs < STABLE_MS ? shard.deathsInRow + 1 : 1;
     const delayMs = shard.deathsInRow === 1 ? 0 : Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** (shard.deathsInRow - 2));
     shard.phase = 'waiting';
-    shard.restartMs = nowMs + delayMs;
-    const error = new BrokerError('RMQ-1013', `${shard.number} after ${livedMs} ms with exit code ${exitCode}`, { cause: shard.lastWords });
+    shard.restartMs = clock.monotonicMs() + delayMs;
     log.error('shard.died', 'a shard died and is replaced', { shard: shard.number, delayMs, error });
 
     topology.replace(shard.number);
     cells.clearShard(shard.number);
     for (const peer of this.#shards) {
-      if (peer.thread === null) continue;
-      const rings = topology.ringsBetween(peer.number, shard.number);
-      peer.thread.post({ kind: 'replace-peer', peer: shard.number, rings });
+      peer.thread?.post({ kind: 'replace-peer', peer: shard.number, rings: topology.ringsBetween(peer.number, shard.number) });
     }
     this.restarts += 1;
     this.onShardDown(shard.number);

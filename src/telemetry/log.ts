@@ -4,16 +4,21 @@ import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/
 import { prettyLine } from './pretty-line.js';
 
 /*
-  The log of every thread. Each thread opens its own logger from the same hand-over and writes whole lines to standard output by
-  itself, so a thread that dies has written what it said. The level is one cell in shared memory: a reload reaches all threads.
+  The log, written by the main thread alone: shards send it their records (`runtime/port-logger.ts`). Lines are whole and written at
+  once, so what was said before a crash is there.
 */
 
-/** What a thread needs to log; may be posted to workers. */
-export interface LogHandOver {
+/** What all loggers of a process share. Setting the level takes effect in each of them. */
+export class LogOutput {
+  level: LogLevel;
   readonly format: 'pretty' | 'json';
   readonly isColored: boolean;
-  /** One Int32: index into LOG_LEVELS. */
-  readonly level: SharedArrayBuffer;
+
+  constructor(level: LogLevel, format: LogOutput['format'], isColored: boolean) {
+    this.level = level;
+    this.format = format;
+    this.isColored = isColored;
+  }
 }
 
 /** Where lines go. Each call is one whole line with its line feed. */
@@ -24,20 +29,9 @@ export interface LogSink {
 /** Pino's own levels; ours are filtered before pino is asked. */
 type WrittenLevel = Exclude<LogLevel, 'silent'>;
 
-export function createLogHandOver(level: LogLevel, format: LogHandOver['format'], isColored: boolean): LogHandOver {
-  const handOver: LogHandOver = { format, isColored, level: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
-  setLogLevel(handOver, level);
-  return handOver;
-}
-
-/** Takes effect in every thread that logs by this hand-over. */
-export function setLogLevel(handOver: LogHandOver, level: LogLevel): void {
-  Atomics.store(new Int32Array(handOver.level), 0, LOG_LEVELS.indexOf(level));
-}
-
 /** @param sink standard output unless given. */
-export function openLog(handOver: LogHandOver, fields: LogFields = {}, sink: LogSink = pino.destination({ fd: 1, sync: true })): Logger {
-  const target = handOver.format === 'json' ? sink : prettySink(sink, handOver.isColored);
+export function openLog(output: LogOutput, fields: LogFields = {}, sink: LogSink = pino.destination({ fd: 1, sync: true })): Logger {
+  const target = output.format === 'json' ? sink : prettySink(sink, output.isColored);
   const root = pino(
     {
       level: 'trace',
@@ -47,18 +41,16 @@ export function openLog(handOver: LogHandOver, fields: LogFields = {}, sink: Log
     },
     target,
   );
-  return new PinoLogger(root.child(fields), handOver);
+  return new PinoLogger(root.child(fields), output);
 }
 
 class PinoLogger implements Logger {
   readonly #pino: pino.Logger;
-  readonly #handOver: LogHandOver;
-  readonly #level: Int32Array;
+  readonly #output: LogOutput;
 
-  constructor(logger: pino.Logger, handOver: LogHandOver) {
+  constructor(logger: pino.Logger, output: LogOutput) {
     this.#pino = logger;
-    this.#handOver = handOver;
-    this.#level = new Int32Array(handOver.level);
+    this.#output = output;
   }
 
   trace(event: string, sentence: string, fields?: LogFields): void {
@@ -86,16 +78,15 @@ class PinoLogger implements Logger {
   }
 
   isEnabled(level: LogLevel): boolean {
-    return LOG_LEVELS.indexOf(level) >= Atomics.load(this.#level, 0);
+    return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(this.#output.level);
   }
 
   child(fields: LogFields): Logger {
-    return new PinoLogger(this.#pino.child(fields), this.#handOver);
+    return new PinoLogger(this.#pino.child(fields), this.#output);
   }
 
   #write(level: WrittenLevel, event: string, sentence: string, fields: LogFields | undefined): void {
-    if (LOG_LEVELS.indexOf(level) < Atomics.load(this.#level, 0)) return;
-    this.#pino[level]({ event, ...fields }, sentence);
+    if (this.isEnabled(level)) this.#pino[level]({ event, ...fields }, sentence);
   }
 }
 

@@ -31,25 +31,23 @@ export function prettyLine(record: PrettyRecord, isColored: boolean): string {
   return `${parts[0]} ${parts[1]} ${parts.slice(2).join('  ')}${below}\n`;
 }
 
-/** A serialized error, as `error-record.ts` makes them. */
-interface ErrorRecordShape {
+/** A serialized error, as `log.ts` makes them. */
+interface ErrorRecord {
   readonly message: string;
-  readonly code?: string;
   readonly stack?: string;
   readonly cure?: string;
+  readonly cause?: unknown;
 }
 
-function isErrorRecord(value: unknown): value is ErrorRecordShape {
+function isErrorRecord(value: unknown): value is ErrorRecord {
   return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
 }
 
-/** Errors of the world are told by message and cure; of anything else the stack is what helps. */
-function errorLines(error: ErrorRecordShape): string {
+/** Errors of the world are told by message and cure; of anything else the stack is what helps. Then what caused it. */
+function errorLines(error: ErrorRecord): string {
   const text = error.cure === undefined ? (error.stack ?? error.message) : `${error.message}. ${error.cure}.`;
-  return text
-    .split('\n')
-    .map((line) => `\n    ${line}`)
-    .join('');
+  const lines = text.split('\n').map((line) => `\n    ${line}`);
+  return `${lines.join('')}${isErrorRecord(error.cause) ? errorLines(error.cause) : ''}`;
 }
 
 function fieldText(value: unknown): string {

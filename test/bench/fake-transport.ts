@@ -1,13 +1,13 @@
 import {
+  COUNTERS_COUNT,
   type CommandSink,
   type ConnectionId,
   type ConnectionOptions,
-  COUNTERS_COUNT,
   EVENT,
-  ROW_INTS,
   type PeerAddress,
-  type SpaceId,
+  ROW_INTS,
   SPACE_REGISTERED_FIRST,
+  type SpaceId,
   type Transport,
 } from '../../src/transport/ports.js';
 
@@ -43,7 +43,8 @@ export class FakeTransport implements Transport {
       this.connections[connection].output.push(Buffer.from(bytes.subarray(offset, offset + length)));
     },
     sendCopy: (connection, bytes) => void this.connections[connection].output.push(Buffer.from(bytes)),
-    ackRun: (connection, firstByte, reasonCode, space, offset, count) => this.#note(connection, `ackRun ${firstByte} ${reasonCode} ${space} ${offset} ${count}`),
+    ackRun: (connection, firstByte, reasonCode, space, offset, count) =>
+      this.#note(connection, `ackRun ${firstByte} ${reasonCode} ${space} ${offset} ${count}`),
     ackRange: (connection, firstByte, firstPacketId, count) => this.#note(connection, `ackRange ${firstByte} ${firstPacketId} ${count}`),
     ack: (connection, firstByte, packetId) => this.#note(connection, `ack ${firstByte} ${packetId}`),
     admit: (connection, version) => this.#note(connection, `admit ${version}`),
@@ -112,7 +113,7 @@ export class FakeTransport implements Transport {
   }
 
   adopt: () => number = unused;
-  acceptFrom: Transport["acceptFrom"] = unused;
+  acceptFrom: Transport['acceptFrom'] = unused;
   openVirtual: Transport['openVirtual'] = unused;
   pushVirtual: Transport['pushVirtual'] = unused;
   acknowledgeOutput: Transport['acknowledgeOutput'] = unused;

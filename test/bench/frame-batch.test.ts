@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IPublishPacket, type Packet, parser } from 'mqtt-packet';
-import { FrameBatch, PAYLOAD_PUBLISHER, PAYLOAD_RUN, PAYLOAD_SENT, PAYLOAD_SEQUENCE, topicOf } from '../../bench/robust-bench/frame-batch.js';
+import {
+  FrameBatch,
+  PAYLOAD_PUBLISHER,
+  PAYLOAD_RUN,
+  PAYLOAD_SENT,
+  PAYLOAD_SEQUENCE,
+  topicOf,
+} from '../../bench/robust-bench/frame-batch.js';
 import type { LoadPlan } from '../../bench/robust-bench/load-plan.js';
 import { FakeTransport } from './fake-transport.js';
 import { planWith } from './plans.js';
@@ -20,7 +27,14 @@ function framesOf(plan: LoadPlan, bytes: Buffer): IPublishPacket[] {
 
 function sendOne(plan: LoadPlan, send: (batch: FrameBatch, transport: FakeTransport) => void): IPublishPacket[] {
   const transport = new FakeTransport();
-  const connection = transport.connect('', 0, '', { framing: 1, frameBytesMax: 0, highMarkBytes: 0, lowMarkBytes: 0, gated: false, outputBytesMax: 0 });
+  const connection = transport.connect('', 0, '', {
+    framing: 1,
+    frameBytesMax: 0,
+    highMarkBytes: 0,
+    lowMarkBytes: 0,
+    gated: false,
+    outputBytesMax: 0,
+  });
   const batch = new FrameBatch(plan, 0xabcdef01);
   batch.attach(transport.registerSpace(batch.bytes));
   send(batch, transport);
@@ -58,7 +72,10 @@ test('frame batch: a slot used again for another topic carries that topic', () =
     batch.send(transport.commands, 0, 7, 7, 0, 1, 0, 0, 1);
     batch.send(transport.commands, 0, 42, 42, 2, 1, 0, 0, 1);
   });
-  assert.deepEqual(packets.map((packet) => packet.topic), ['bench/42', 'bench/42', 'bench/07', 'bench/42']);
+  assert.deepEqual(
+    packets.map((packet) => packet.topic),
+    ['bench/42', 'bench/42', 'bench/07', 'bench/42'],
+  );
 });
 
 test('topics of one load have one length', () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import type { DialFailure } from '../../bench/robust-bench/dialer.js';
@@ -25,7 +24,15 @@ class Stage {
   constructor(changes: Partial<LoadPlan>) {
     this.plan = planWith(changes);
     this.load = new LoadThread(
-      { plan: this.plan, target: { host: 'broker', port: 1, pid: 0 }, run: 7, thread: 0, transport: this.transport, tally: this.tally, clock: this.clock },
+      {
+        plan: this.plan,
+        target: { host: 'broker', port: 1, pid: 0 },
+        run: 7,
+        thread: 0,
+        transport: this.transport,
+        tally: this.tally,
+        clock: this.clock,
+      },
       {
         onDialed: (failure) => {
           this.dialed = failure;
@@ -50,8 +57,16 @@ class Stage {
 
   accept(connection: number): void {
     this.transport.turn(() => this.transport.row(EVENT.connected, connection));
-    assert.deepEqual(this.packets(connection).map((packet) => packet.cmd), ['connect']);
-    this.answer(connection, this.plan.version === 5 ? { cmd: 'connack', reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: 2 } } : { cmd: 'connack', returnCode: 0, sessionPresent: false });
+    assert.deepEqual(
+      this.packets(connection).map((packet) => packet.cmd),
+      ['connect'],
+    );
+    this.answer(
+      connection,
+      this.plan.version === 5
+        ? { cmd: 'connack', reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: 2 } }
+        : { cmd: 'connack', returnCode: 0, sessionPresent: false },
+    );
   }
 
   async end(): Promise<void> {
@@ -175,6 +190,9 @@ test('load thread: with a keep-alive it pings before the time is up', async () =
   stage.accept(0);
   const deadline = stage.clock.now() + 2e6;
   while (stage.transport.connections[0].output.length === 0 && stage.clock.now() < deadline) await new Promise(setImmediate);
-  assert.deepEqual(stage.packets(0).map((packet) => packet.cmd), ['pingreq']);
+  assert.deepEqual(
+    stage.packets(0).map((packet) => packet.cmd),
+    ['pingreq'],
+  );
   await stage.end();
 });

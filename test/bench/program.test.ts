@@ -15,7 +15,10 @@ async function parse(...args: string[]): Promise<Parsed> {
   let text = '';
   const program = createProgram(async (request) => void requests.push(request));
   const capture = (command: Command): void => {
-    command.configureOutput({ writeOut: (part) => void (text += part), writeErr: (part) => void (text += part) });
+    const write = (part: string): void => {
+      text += part;
+    };
+    command.configureOutput({ writeOut: write, writeErr: write });
     command.commands.forEach(capture);
   };
   capture(program);
@@ -31,14 +34,34 @@ async function parse(...args: string[]): Promise<Parsed> {
 test('robust-bench: defaults of a scenario make a plan that can run', async () => {
   const { requests } = await parse('mqtt', 'fanout');
   const [{ plan, targets, rounds, output }] = requests;
-  assert.deepEqual([plan.publishers, plan.subscribers, plan.topics, plan.qos, plan.size, plan.version, plan.threads], [1, 1000, 1, 0, 128, 4, 1]);
+  assert.deepEqual(
+    [plan.publishers, plan.subscribers, plan.topics, plan.qos, plan.size, plan.version, plan.threads],
+    [1, 1000, 1, 0, 128, 4, 1],
+  );
   assert.deepEqual([plan.durationMs, plan.warmupMs], [10_000, 1_000]);
   assert.deepEqual(targets, [{ host: '127.0.0.1', port: 1883, pid: 0 }]);
   assert.deepEqual([rounds, output], [1, 'table']);
 });
 
 test('robust-bench: options reach the plan; comparing repeats three times', async () => {
-  const { requests } = await parse('mqtt', 'p2p', '--publishers', '20', '--qos', '2', '--size', '4KiB', '--duration', '3', '--version', '5', '--against', '[::1]:1999', '--output', 'json');
+  const { requests } = await parse(
+    'mqtt',
+    'p2p',
+    '--publishers',
+    '20',
+    '--qos',
+    '2',
+    '--size',
+    '4KiB',
+    '--duration',
+    '3',
+    '--version',
+    '5',
+    '--against',
+    '[::1]:1999',
+    '--output',
+    'json',
+  );
   const [{ plan, targets, rounds, output }] = requests;
   assert.deepEqual([plan.publishers, plan.topics, plan.qos, plan.size, plan.durationMs, plan.version], [20, 20, 2, 4096, 3_000, 5]);
   assert.deepEqual(targets[1], { host: '::1', port: 1999, pid: 0 });
@@ -79,7 +102,11 @@ for (const scenario of ['conn', 'pub', 'sub', 'fanout', 'fanin', 'p2p']) {
     assert.equal(examples.length, 3);
     for (const example of examples) {
       // Processes of the examples do not exist here.
-      const args = example.replace(/--(against-)?pid \d+/g, '').trim().split(/\s+/).slice(2);
+      const args = example
+        .replace(/--(against-)?pid \d+/g, '')
+        .trim()
+        .split(/\s+/)
+        .slice(2);
       assert.equal((await parse(...args)).requests.length, 1, example);
     }
   });

@@ -48,7 +48,12 @@ test('report: medians over rounds, and the ratio of the two brokers', () => {
   const plan = planWith({ qos: 1 });
   const rounds = [300, 100, 200].map((receivedPerSecond) => outcomeWith({ receivedPerSecond }));
   const others = [50, 40, 60].map((receivedPerSecond) => outcomeWith({ receivedPerSecond }));
-  const text = stripVTControlCharacters(formatTable(plan, [{ target: OURS, rounds }, { target: OTHER, rounds: others }]));
+  const text = stripVTControlCharacters(
+    formatTable(plan, [
+      { target: OURS, rounds },
+      { target: OTHER, rounds: others },
+    ]),
+  );
   assert.match(text, /received \(\/s\)\s*│\s*200\s*│\s*50\s*│\s*4\.00x/);
   assert.match(text, /Medians of 3 rounds/);
   const received = metricsOf(plan).find((metric) => metric.key === 'received_per_second');
@@ -58,7 +63,10 @@ test('report: medians over rounds, and the ratio of the two brokers', () => {
 
 test('report: JSON holds every round, the medians and the ratios, and no password', () => {
   const plan = planWith({ qos: 1, password: 'secret' });
-  const text = formatJson(plan, [{ target: OURS, rounds: [outcomeWith({})] }, { target: OTHER, rounds: [outcomeWith({ lost: 3 })] }]);
+  const text = formatJson(plan, [
+    { target: OURS, rounds: [outcomeWith({})] },
+    { target: OTHER, rounds: [outcomeWith({ lost: 3 })] },
+  ]);
   const report = JSON.parse(text);
   assert.equal(report.brokers[0].median.received_per_second, 100);
   assert.equal(report.brokers[0].rounds.length, 1);
@@ -72,7 +80,10 @@ test('report: QoS 0 may lose messages, QoS 1 may not; order and connections coun
   assert.deepEqual(faultsOf(outcomeWith({ lost: 5, acked: 0 }), planWith({ qos: 0 })), []);
   assert.deepEqual(faultsOf(outcomeWith({ lost: 5 }), planWith({ qos: 1 })), ['5 messages were lost']);
   assert.deepEqual(faultsOf(outcomeWith({ acked: 90 }), planWith({ qos: 2 })), ['10 messages were not acknowledged']);
-  assert.deepEqual(faultsOf(outcomeWith({ reordered: 1, dropped: 2 }), planWith({ qos: 0 })), ['2 connections were ended by the broker', '1 messages came out of order']);
+  assert.deepEqual(faultsOf(outcomeWith({ reordered: 1, dropped: 2 }), planWith({ qos: 0 })), [
+    '2 connections were ended by the broker',
+    '1 messages came out of order',
+  ]);
 });
 
 test('report: a run in which nothing moved is not sound', () => {

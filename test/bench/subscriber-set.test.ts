@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { generate } from 'mqtt-packet';
+import { summarizeLatency } from '../../bench/robust-bench/latency-cells.js';
 import type { LoadPlan } from '../../bench/robust-bench/load-plan.js';
 import { SubscriberSet } from '../../bench/robust-bench/subscriber-set.js';
 import { createTallyMemory, TALLY, Tally } from '../../bench/robust-bench/tally.js';
-import { summarizeLatency } from '../../bench/robust-bench/latency-cells.js';
 import { planWith } from './plans.js';
 
 const RUN = 0x12345678;
@@ -28,7 +28,16 @@ class Stage {
       payload.writeUInt32LE(sequence, 8);
       payload.writeUInt32LE(sentUs, 12);
       return generate(
-        { cmd: 'publish', topic: 'bench/0', qos: this.plan.qos, messageId: 1, dup: false, retain: false, payload, ...(properties ? { properties: { userProperties: { a: 'b' } } } : {}) },
+        {
+          cmd: 'publish',
+          topic: 'bench/0',
+          qos: this.plan.qos,
+          messageId: 1,
+          dup: false,
+          retain: false,
+          payload,
+          ...(properties ? { properties: { userProperties: { a: 'b' } } } : {}),
+        },
         { protocolVersion: this.plan.version },
       );
     });
@@ -40,7 +49,12 @@ class Stage {
 
   counts(): Record<'received' | 'duplicates' | 'reordered' | 'foreign', number> {
     const { counters } = this.tally;
-    return { received: counters[TALLY.received], duplicates: counters[TALLY.duplicates], reordered: counters[TALLY.reordered], foreign: counters[TALLY.foreign] };
+    return {
+      received: counters[TALLY.received],
+      duplicates: counters[TALLY.duplicates],
+      reordered: counters[TALLY.reordered],
+      foreign: counters[TALLY.foreign],
+    };
   }
 }
 
@@ -53,7 +67,14 @@ for (const version of [4, 5] as const) {
         if (version === 5) stage.receive([4], { nowUs: 350, properties: true });
         const received = version === 5 ? 5 : 4;
         assert.deepEqual(stage.counts(), { received, duplicates: 0, reordered: 0, foreign: 0 });
-        assert.deepEqual(summarizeLatency([stage.tally.deliverLatency]), { count: received, p50: 250, p90: 250, p99: 250, p999: 250, max: 250 });
+        assert.deepEqual(summarizeLatency([stage.tally.deliverLatency]), {
+          count: received,
+          p50: 250,
+          p90: 250,
+          p99: 250,
+          p999: 250,
+          max: 250,
+        });
       });
     }
   }

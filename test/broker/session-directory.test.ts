@@ -24,8 +24,14 @@ function connect(node: SimulatedNode, shard: number, clientId: string, discard =
 function sessionOf(node: SimulatedNode, clientId: string): { shard: number; token: string } {
   const holders = node.holdersOf(clientId);
   assert.equal(holders.length, 1, `one shard holds ${clientId}`);
-  const owners = node.sessions.map((sessions, shard) => ({ shard, token: sessions.tokens.get(clientId) ?? '' })).filter(({ token }) => token !== '');
-  assert.deepEqual(owners.map((owner) => owner.shard), holders, 'the session is where the directory says');
+  const owners = node.sessions
+    .map((sessions, shard) => ({ shard, token: sessions.tokens.get(clientId) ?? '' }))
+    .filter(({ token }) => token !== '');
+  assert.deepEqual(
+    owners.map((owner) => owner.shard),
+    holders,
+    'the session is where the directory says',
+  );
   return owners[0];
 }
 
@@ -155,6 +161,23 @@ test('session directory: a new registrar that is not told what its peers hold se
   assert.equal(sessionOf(node, clientId).shard, 1);
 });
 
+test('session directory: a session that ends in place while its own shard’s claim is being granted is still registered afterwards', () => {
+  const node = new SimulatedNode(2, new SeededRandom(1));
+  const clientId = clientOf(1, 2);
+  connect(node, 0, clientId);
+  node.settle();
+  const outcome = connect(node, 0, clientId);
+  node.deliver(0, 1);
+  node.deliver(1, 0);
+  node.sessions[0].end(clientId);
+  node.settle();
+  assert.ok(outcome.done);
+  assert.equal(sessionOf(node, clientId).shard, 0);
+  connect(node, 1, clientId);
+  node.settle();
+  assert.equal(sessionOf(node, clientId).shard, 1);
+});
+
 test('session directory: a storm of claims on one identifier leaves one holder with the first session’s state', () => {
   for (let seed = 0; seed < 20; seed += 1) {
     const random = new SeededRandom(seed);
@@ -190,7 +213,7 @@ const events: fc.Arbitrary<readonly Event[]> = fc.array(
 );
 
 test('session directory: after any claims, cancels, ends, deaths and interleavings one shard at most holds each identifier', () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.integer(), fc.boolean(), events, checkDirectory), randomRuns(400));
+  fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.integer(), fc.boolean(), events, checkDirectory), randomRuns(1500));
 });
 
 interface OpenClaim {

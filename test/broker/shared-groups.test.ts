@@ -63,7 +63,11 @@ test('shared groups: a group ends with its last member anywhere', () => {
 test('shared groups: the same filter in two groups, and two filters in one group, are different subscriptions', () => {
   const groups = new SharedGroups<string>(0, 5);
   for (const key of ['$share/g/t/+', '$share/h/t/+', '$share/g/t/x', '$share/g/$SYS/#', '$share/g/#']) groups.join(member('m', key));
-  const keys = (topic: string): string[] => groups.groupsOf(topic).map((group) => group.key).sort();
+  const keys = (topic: string): string[] =>
+    groups
+      .groupsOf(topic)
+      .map((group) => group.key)
+      .sort();
   assert.deepEqual(keys('t/x'), ['$share/g/#', '$share/g/t/+', '$share/g/t/x', '$share/h/t/+']);
   assert.deepEqual(keys('$SYS/a'), ['$share/g/$SYS/#']);
 });
@@ -74,5 +78,8 @@ test('shared groups: new options of a member are what a route shows', () => {
   groups.join(one);
   one.replaceOptions(optionsOf({ qos: 2, identifier: 5 }));
   groups.refresh(one);
-  assert.deepEqual({ ...groups.get('$share/g/t')?.members[0] }, { subscriber: 'a', qos: 2, identifiers: [5], retainAsPublished: false, noLocal: false });
+  assert.deepEqual(
+    { ...groups.get('$share/g/t')?.members[0] },
+    { subscriber: 'a', qos: 2, identifiers: [5], retainAsPublished: false, noLocal: false },
+  );
 });

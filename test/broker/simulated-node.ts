@@ -110,7 +110,12 @@ export class SimulatedNode {
   readonly #limits: NodeLimits;
   readonly #isSlow: boolean;
 
-  constructor(shardCount: number, random: SeededRandom, isSlow = false, limits: NodeLimits = { subscriptionsMax: 100, retainedMessagesMax: 1000 }) {
+  constructor(
+    shardCount: number,
+    random: SeededRandom,
+    isSlow = false,
+    limits: NodeLimits = { subscriptionsMax: 100, retainedMessagesMax: 1000 },
+  ) {
     this.shardCount = shardCount;
     this.#random = random;
     this.#limits = limits;
@@ -160,6 +165,13 @@ export class SimulatedNode {
     assert.ok(crossing !== undefined);
     this.#arrive(Math.floor(index / this.shardCount), index % this.shardCount, crossing);
     return true;
+  }
+
+  /** Delivers the oldest message of one pair, for tests that choose the order themselves. */
+  deliver(from: ShardId, to: ShardId): void {
+    const crossing = this.#queue(from, to).shift();
+    assert.ok(crossing !== undefined, `something is on the way from ${from} to ${to}`);
+    this.#arrive(from, to, crossing);
   }
 
   /** Until nothing is under way any more. */

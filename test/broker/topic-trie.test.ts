@@ -12,7 +12,11 @@ function matched<V>(trie: TopicTrie<V>, topic: string): V[] {
 
 // Filter, topics that match, topics that do not. The first rows are the examples of MQTT 5.0 §4.7.1 and §4.7.2.
 const GOLDEN: readonly (readonly [string, readonly string[], readonly string[]])[] = [
-  ['sport/tennis/player1/#', ['sport/tennis/player1', 'sport/tennis/player1/ranking', 'sport/tennis/player1/score/wimbledon'], ['sport/tennis']],
+  [
+    'sport/tennis/player1/#',
+    ['sport/tennis/player1', 'sport/tennis/player1/ranking', 'sport/tennis/player1/score/wimbledon'],
+    ['sport/tennis'],
+  ],
   ['sport/#', ['sport', 'sport/', 'sport/tennis'], ['sports', '/sport']],
   ['#', ['a', '/', '/a', 'a/b/c'], ['$SYS', '$SYS/broker']],
   ['sport/tennis/+', ['sport/tennis/player1', 'sport/tennis/player2', 'sport/tennis/'], ['sport/tennis/player1/ranking', 'sport/tennis']],

@@ -73,7 +73,7 @@ for version in mqttv311 mqttv5; do
   verdict "$name" 'gone:retain=0' "$came"
 done
 
-# Long payload, empty payload, many messages in order.
+# Many messages, in order.
 name=order
 subscribe $name -q 1 -t "debian/$name" -C 1000
 seq 1 1000 | mosquitto_pub "${at[@]}" -q 1 -t "debian/$name" -l

@@ -37,6 +37,15 @@ export async function connectClient(context: TestContext, url: string, options: 
   return client;
 }
 
+/** As `connectClient`, with an inbox that is there before the first message can be. */
+export async function connectInbox(context: TestContext, url: string, options: IClientOptions = {}): Promise<{ client: MqttClient; inbox: Inbox }> {
+  const client = mqtt.connect(url, { reconnectPeriod: 0, connectTimeout: 5_000, ...options });
+  context.after(() => client.endAsync(true));
+  const inbox = new Inbox(client);
+  await new Promise<void>((resolve, reject) => client.once('connect', () => resolve()).once('error', reject));
+  return { client, inbox };
+}
+
 export interface Received {
   readonly topic: string;
   readonly payload: string;

@@ -63,7 +63,17 @@ test('door: functions refuse arguments of the wrong type or range', () => {
   const native = binding();
   const bytes = new Uint8Array(4);
   const call = (name: string, ...parameters: unknown[]): unknown => Reflect.apply(Reflect.get(native, name), undefined, parameters);
-  for (const parameters of [[], ['text', 0], [bytes], [bytes, -1], [bytes, 2 ** 32], [bytes, 0.5], [bytes, Number.NaN], [bytes, '0'], [new Int32Array(1), 0]]) {
+  for (const parameters of [
+    [],
+    ['text', 0],
+    [bytes],
+    [bytes, -1],
+    [bytes, 2 ** 32],
+    [bytes, 0.5],
+    [bytes, Number.NaN],
+    [bytes, '0'],
+    [new Int32Array(1), 0],
+  ]) {
     assert.throws(() => call('crc32c', ...parameters), TypeError);
   }
   for (const parameters of [[], [-1], [0], [2], ['9'], [1.5]]) assert.throws(() => call('closeDescriptor', ...parameters), TypeError);

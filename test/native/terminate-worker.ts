@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { NativeTransport } from '../../src/transport/native/native-transport.js';
 import { FRAMING } from '../../src/transport/ports.js';
@@ -16,7 +15,6 @@ transport.start((rowCount) => {
   }
 });
 parentPort?.on('message', (descriptor: number) => {
-  if (descriptor < 0) closeSync(-descriptor);
   const connection = transport.adopt(descriptor, {
     framing: FRAMING.raw,
     frameBytesMax: 4096,

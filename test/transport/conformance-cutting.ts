@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COUNTER, EVENT, FAULT, FRAMING } from '../../src/transport/ports.js';
-import { type CreateUnderTest, withTransport } from './conformance.js';
 import { acknowledgement, CONNECT, frame, PINGREQ, publish, SUBSCRIBE, u16, varint } from './mqtt-bytes.js';
 import { flatten, Probe } from './probe.js';
+import { type CreateUnderTest, withTransport } from './under-test.js';
 
 const STREAM = Buffer.concat([
   publish({ topic: 'a/b', payload: 'one' }),
@@ -128,7 +128,12 @@ function runConformance(name: string, create: CreateUnderTest): void {
       peer.push(Buffer.concat([...ids.map((id) => acknowledgement(0x40, id)), acknowledgement(0x50, 5), acknowledgement(0x70, 6)]));
       await probe.untilRow(peer.connection, EVENT.acks, 4);
       const rows = probe.rowsOf(peer.connection).map((row) => [row.extra, row.number, row.count]);
-      assert.deepEqual(rows, [[0x40, 65534, 4], [0x40, 4, 1], [0x50, 5, 1], [0x70, 6, 1]]);
+      assert.deepEqual(rows, [
+        [0x40, 65534, 4],
+        [0x40, 4, 1],
+        [0x50, 5, 1],
+        [0x70, 6, 1],
+      ]);
     });
   });
 
@@ -139,7 +144,10 @@ function runConformance(name: string, create: CreateUnderTest): void {
       const frames = [frame(0x40, u16(1), Buffer.from([0x10])), frame(0x60, u16(1)), frame(0xc0, Buffer.from([1])), frame(0x41, u16(1))];
       peer.push(Buffer.concat(frames));
       await probe.untilRow(peer.connection, EVENT.frame, frames.length);
-      assert.deepEqual(lines(probe, peer.connection), frames.map((bytes) => `frame 2 ${bytes[0].toString(16)} ${bytes.toString('hex')}`));
+      assert.deepEqual(
+        lines(probe, peer.connection),
+        frames.map((bytes) => `frame 2 ${bytes[0].toString(16)} ${bytes.toString('hex')}`),
+      );
     });
   });
 
@@ -153,7 +161,15 @@ function runConformance(name: string, create: CreateUnderTest): void {
       peer.push(Buffer.concat([plain, plain, rich, rich, alias]));
       await probe.untilRow(peer.connection, EVENT.publishProperties, 3);
       const rows = probe.rowsOf(peer.connection);
-      assert.deepEqual(rows.map((row) => [row.kind, row.count]), [[EVENT.publish, 2], [EVENT.publishProperties, 1], [EVENT.publishProperties, 1], [EVENT.publishProperties, 1]]);
+      assert.deepEqual(
+        rows.map((row) => [row.kind, row.count]),
+        [
+          [EVENT.publish, 2],
+          [EVENT.publishProperties, 1],
+          [EVENT.publishProperties, 1],
+          [EVENT.publishProperties, 1],
+        ],
+      );
       assert.deepEqual([rows[1].number, rows[3].number], [rows[0].number, -1]);
       assert.ok(rows[3].bytes.equals(alias));
     });
@@ -185,7 +201,13 @@ function gateConformance(name: string, create: CreateUnderTest): void {
         if (row.kind === EVENT.frame && row.extra === 0x10) transport.commands.admit(row.connection, 5, 40);
       };
       const peer = probe.open({ gated: true }, 0);
-      peer.push(Buffer.concat([CONNECT, publish({ topic: 'a', payload: 'p', version: 5 }), publish({ topic: 'a', payload: 'p'.repeat(40), version: 5 })]));
+      peer.push(
+        Buffer.concat([
+          CONNECT,
+          publish({ topic: 'a', payload: 'p', version: 5 }),
+          publish({ topic: 'a', payload: 'p'.repeat(40), version: 5 }),
+        ]),
+      );
       const fault = await probe.untilRow(peer.connection, EVENT.fault);
       assert.equal(fault.number, FAULT.tooLarge);
       assert.equal(probe.rowsOf(peer.connection, EVENT.publish).length, 1);
@@ -214,7 +236,11 @@ function faultConformance(name: string, create: CreateUnderTest): void {
         const fault = await probe.untilRow(peer.connection, EVENT.fault);
         await probe.settle();
         assert.ok(faults.includes(fault.number), `${what}: fault ${fault.number}`);
-        assert.deepEqual(probe.rowsOf(peer.connection).map((row) => row.kind), [EVENT.ping, EVENT.publish, EVENT.fault], what);
+        assert.deepEqual(
+          probe.rowsOf(peer.connection).map((row) => row.kind),
+          [EVENT.ping, EVENT.publish, EVENT.fault],
+          what,
+        );
         await retire(probe, peer.connection);
       }
     });
@@ -264,7 +290,13 @@ function framingConformance(name: string, create: CreateUnderTest): void {
         peer.push(Buffer.from([byte]));
         await probe.settle();
       }
-      assert.deepEqual(probe.rowsOf(peer.connection).map((row) => [row.kind, row.header, row.bytes.toString('hex')]), [[EVENT.frame, 4, '00000003010203'], [EVENT.frame, 4, '0000000109']]);
+      assert.deepEqual(
+        probe.rowsOf(peer.connection).map((row) => [row.kind, row.header, row.bytes.toString('hex')]),
+        [
+          [EVENT.frame, 4, '00000003010203'],
+          [EVENT.frame, 4, '0000000109'],
+        ],
+      );
       peer.push(Buffer.from([0xff, 0, 0, 0]));
       const fault = await probe.untilRow(peer.connection, EVENT.fault);
       assert.equal(fault.number, FAULT.tooLarge);

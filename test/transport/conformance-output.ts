@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLOSE, COUNTER, EVENT } from '../../src/transport/ports.js';
-import { type CreateUnderTest, withTransport } from './conformance.js';
 import { PINGREQ, publish } from './mqtt-bytes.js';
 import { Probe } from './probe.js';
+import { type CreateUnderTest, withTransport } from './under-test.js';
 
 const QOS0 = { version: 4, qos: 0, retain: 0, duplicate: 0 } as const;
 
@@ -37,7 +37,10 @@ function listConformance(name: string, create: CreateUnderTest): void {
       fanOut(-1);
       await probe.until(() => peers[4].output.length > 0 && peers[3].output.length >= 3 * message.length, 'output');
       await probe.settle();
-      assert.deepEqual(peers.map((peer) => peer.output.length / message.length), [2, 2, 3, 3, 1]);
+      assert.deepEqual(
+        peers.map((peer) => peer.output.length / message.length),
+        [2, 2, 3, 3, 1],
+      );
     });
   });
 
@@ -81,11 +84,17 @@ function pressureConformance(name: string, create: CreateUnderTest): void {
       send(100);
       transport.acknowledgeOutput(peer.connection, 900);
       await probe.settle();
-      assert.deepEqual(probe.rowsOf(peer.connection).map((row) => row.kind), [EVENT.congested]);
+      assert.deepEqual(
+        probe.rowsOf(peer.connection).map((row) => row.kind),
+        [EVENT.congested],
+      );
       transport.acknowledgeOutput(peer.connection, 200);
       await probe.untilRow(peer.connection, EVENT.relieved);
       await probe.settle();
-      assert.deepEqual(probe.rowsOf(peer.connection).map((row) => row.kind), [EVENT.congested, EVENT.relieved]);
+      assert.deepEqual(
+        probe.rowsOf(peer.connection).map((row) => row.kind),
+        [EVENT.congested, EVENT.relieved],
+      );
       send(1000);
       await probe.untilRow(peer.connection, EVENT.congested, 2);
     });
@@ -150,7 +159,10 @@ function lifeConformance(name: string, create: CreateUnderTest): void {
       transport.closeVirtual(peer.connection, CLOSE.error);
       const closed = await probe.untilRow(peer.connection, EVENT.closed);
       assert.equal(closed.number, CLOSE.error);
-      assert.deepEqual(probe.rowsOf(peer.connection).map((row) => row.kind), [EVENT.ping, EVENT.closed]);
+      assert.deepEqual(
+        probe.rowsOf(peer.connection).map((row) => row.kind),
+        [EVENT.ping, EVENT.closed],
+      );
       const others = [probe.open(), probe.open()];
       for (const other of others) assert.notEqual(other.connection, peer.connection);
       transport.commands.sendCopy(peer.connection, Buffer.from('nobody'));

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { CLOSE, COUNTER, EVENT, FRAMING, SPACE_ARENA } from '../../src/transport/ports.js';
-import { type CreateUnderTest, type UnderTest, withTransport } from './conformance.js';
 import { PINGREQ, publish } from './mqtt-bytes.js';
 import { OPTIONS, Probe } from './probe.js';
+import { type CreateUnderTest, type UnderTest, withTransport } from './under-test.js';
 
 const MIB = 1 << 20;
 
@@ -37,7 +37,10 @@ export function socketConformance(name: string, create: CreateUnderTest): void {
       socket.end(Buffer.concat([publish({ topic: 'a', payload: 'last' }), PINGREQ]));
       const closed = await meeting.probe.untilRow(connection, EVENT.closed);
       assert.equal(closed.number, CLOSE.byPeer);
-      assert.deepEqual(meeting.probe.rowsOf(connection).map((row) => row.kind), [EVENT.publish, EVENT.ping, EVENT.closed]);
+      assert.deepEqual(
+        meeting.probe.rowsOf(connection).map((row) => row.kind),
+        [EVENT.publish, EVENT.ping, EVENT.closed],
+      );
     });
   });
 

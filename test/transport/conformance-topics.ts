@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EVENT } from '../../src/transport/ports.js';
-import { type CreateUnderTest, withTransport } from './conformance.js';
 import { publish } from './mqtt-bytes.js';
 import { Probe, type VirtualPeer } from './probe.js';
+import { type CreateUnderTest, withTransport } from './under-test.js';
 
 export function topicConformance(name: string, create: CreateUnderTest): void {
   test(`${name}: a topic has one number, however it comes in`, async () => {
@@ -21,7 +21,14 @@ export function topicConformance(name: string, create: CreateUnderTest): void {
   test(`${name}: what is not a topic name has no number`, async () => {
     await withTransport(create, {}, async ({ transport }) => {
       new Probe(transport);
-      for (const bytes of [Buffer.from(''), Buffer.from('a/+'), Buffer.from('#'), Buffer.from([0]), Buffer.from([0xff]), Buffer.from([0xed, 0xbf, 0xbf])]) {
+      for (const bytes of [
+        Buffer.from(''),
+        Buffer.from('a/+'),
+        Buffer.from('#'),
+        Buffer.from([0]),
+        Buffer.from([0xff]),
+        Buffer.from([0xed, 0xbf, 0xbf]),
+      ]) {
         assert.equal(transport.internTopic(bytes), -1, bytes.toString('hex'));
       }
       for (const text of ['/', 'a//b', '$SYS/x', ' ', '\ufeff', '\uffff', '\u{10ffff}', 'x'.repeat(65535)]) {

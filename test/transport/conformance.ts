@@ -1,30 +1,9 @@
-import type { Transport } from '../../src/transport/ports.js';
 import { blockConformance } from './conformance-blocks.js';
 import { cuttingConformance } from './conformance-cutting.js';
 import { outputConformance } from './conformance-output.js';
 import { socketConformance } from './conformance-sockets.js';
 import { topicConformance } from './conformance-topics.js';
-
-export interface UnderTestOptions {
-  readonly topicsMax: number;
-  /** Size of the table of connections. */
-  readonly connectionsMax: number;
-  /** The longest frame that any connection of the test accepts. */
-  readonly frameBytesMax: number;
-}
-
-export const UNDER_TEST: UnderTestOptions = { topicsMax: 64, connectionsMax: 64, frameBytesMax: 1 << 20 };
-
-/** A transport and a way to accept sockets for it. */
-export interface UnderTest {
-  readonly transport: Transport;
-  /** Listens on 127.0.0.1, port 0; `onAccepted` gets what `adopt` wants. @returns the port. */
-  listen(onAccepted: (descriptor: number) => void): Promise<number>;
-  /** Closes the transport, if the test has not, and its listeners. */
-  close(): Promise<void>;
-}
-
-export type CreateUnderTest = (options: UnderTestOptions) => Promise<UnderTest>;
+import type { CreateUnderTest } from './under-test.js';
 
 /** What every transport has to do: the port's sentences as tests. */
 export function transportConformance(name: string, create: CreateUnderTest): void {
@@ -33,14 +12,4 @@ export function transportConformance(name: string, create: CreateUnderTest): voi
   blockConformance(name, create);
   outputConformance(name, create);
   socketConformance(name, create);
-}
-
-/** Runs a test body on a fresh transport and closes it whatever happens. */
-export async function withTransport(create: CreateUnderTest, options: Partial<UnderTestOptions>, body: (underTest: UnderTest) => Promise<void>): Promise<void> {
-  const underTest = await create({ ...UNDER_TEST, ...options });
-  try {
-    await body(underTest);
-  } finally {
-    await underTest.close();
-  }
 }

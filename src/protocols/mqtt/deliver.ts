@@ -72,7 +72,10 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
     }
     delivery ??= deliveryOf(context, run, qos, group.retainAsPublished === 1 ? run.retain : 0, group.identifiers);
     enqueue(context, session, delivery);
-    if (session.slot >= 0 && !session.isStalled) {
+    if (session.slot < 0) continue;
+    // The run may have been too long for the window, not the window full.
+    if (!session.isCongested) drainQueue(context, session);
+    if (!session.isReady && !session.isStalled) {
       held += 1;
       heldBy = session;
     }

@@ -195,7 +195,12 @@ export class NativeCommandSink implements CommandSink {
     const rows = this.#rows;
     const at = this.#row();
     rows[at] =
-      COMMAND.buildBlock | (sourceVersion << 8) | (shape.version << 12) | (shape.qos << 16) | (shape.retain << 18) | (shape.duplicate << 19);
+      COMMAND.buildBlock |
+      (sourceVersion << 8) |
+      (shape.version << 12) |
+      (shape.qos << 16) |
+      (shape.retain << 18) |
+      (shape.duplicate << 19);
     rows[at + 1] = space;
     rows[at + 2] = offset;
     rows[at + 3] = length;

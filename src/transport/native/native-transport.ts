@@ -124,7 +124,18 @@ export class NativeTransport implements Transport {
     const { framing, gated, frameBytesMax, highMarkBytes, lowMarkBytes, outputBytesMax } = options;
     const isV6 = isIP(address) === 6;
     return (
-      this.#reactor.connect(address, isV6, port, localAddress, framing, gated, frameBytesMax, highMarkBytes, lowMarkBytes, outputBytesMax) ?? -1
+      this.#reactor.connect(
+        address,
+        isV6,
+        port,
+        localAddress,
+        framing,
+        gated,
+        frameBytesMax,
+        highMarkBytes,
+        lowMarkBytes,
+        outputBytesMax,
+      ) ?? -1
     );
   }
 

@@ -75,7 +75,15 @@ export function keptBytes(block: Block): Uint8Array {
 }
 
 /** Writes one acknowledgement for each of `count` PUBLISH frames: 4 bytes, or 5 with a reason code. */
-export function encodeAckRun(source: Uint8Array, offset: number, count: number, first: number, reasonCode: number, target: Uint8Array, at: number): void {
+export function encodeAckRun(
+  source: Uint8Array,
+  offset: number,
+  count: number,
+  first: number,
+  reasonCode: number,
+  target: Uint8Array,
+  at: number,
+): void {
   let frame = offset;
   let position = at;
   for (let i = 0; i < count; i += 1) {

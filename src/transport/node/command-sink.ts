@@ -2,9 +2,9 @@ import { assert } from '../../base/assert.js';
 import {
   type BlockId,
   type BlockShape,
+  COUNTER,
   type CommandSink,
   type ConnectionId,
-  COUNTER,
   type ListId,
   SPACE_SCRATCH,
   type SpaceId,

@@ -1,6 +1,8 @@
 import net from 'node:net';
+import { constants } from 'node:os';
 import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
+import { portOwner } from '../native/port-owner.js';
 import type { Acceptor } from '../ports.js';
 import { isSameSocket, socketInode } from './descriptor.js';
 
@@ -33,8 +35,12 @@ export class NodeAcceptor implements Acceptor {
     const handle = bindHandle(host, port);
     handle.unref();
     const name: { port?: number } = {};
-    const failed = handle.getsockname(name);
-    assert(failed === 0 && name.port !== undefined, 'a bound socket has a port');
+    const failed = handle.getsockname(name); // libuv keeps EADDRINUSE of the bind until somebody asks.
+    if (failed !== 0) {
+      handle.close();
+      throw new BrokerError('RMQ-1003', `on ${host}:${port}: ${describe(failed, port)}`);
+    }
+    assert(name.port !== undefined, 'a bound socket has a port');
     this.#bound.push({ handle, inode: socketInode(handle.fd), tag });
     return { port: name.port, listener: this.#bound.length - 1 };
   }
@@ -63,20 +69,28 @@ export class NodeAcceptor implements Acceptor {
 function bindHandle(host: string, port: number): BoundHandle {
   const create: unknown = Reflect.get(net, '_createServerHandle');
   if (typeof create !== 'function') throw new BrokerError('RMQ-1006', 'by the node transport: node:net has no _createServerHandle');
-  const family = net.isIPv6(host) ? 6 : 4;
-  const handle: unknown = create(host, port, family);
-  if (typeof handle === 'number') throw new BrokerError('RMQ-1003', `on ${host}:${port}: ${describe(handle)}`);
+  const address = host === 'localhost' ? '127.0.0.1' : host;
+  const handle: unknown = create(address, port, net.isIPv6(address) ? 6 : 4);
+  if (typeof handle === 'number') throw new BrokerError('RMQ-1003', `on ${host}:${port}: ${describe(handle, port)}`);
   assert(isBoundHandle(handle), 'node:net gives a handle');
   return handle;
 }
 
-function describe(errno: number): string {
-  if (errno === -98) return 'the port is in use';
-  if (errno === -13) return 'this user may not use the port';
-  return errno === -99 ? 'this machine does not have the address' : `errno ${-errno}`;
+/** @param errno negative, as libuv gives it. */
+function describe(errno: number, port: number): string {
+  const { EADDRINUSE, EACCES, EADDRNOTAVAIL } = constants.errno;
+  if (errno === -EADDRINUSE) {
+    const owner = portOwner(port);
+    return owner === null ? 'in use' : `in use by pid ${owner}`;
+  }
+  if (errno === -EACCES) return 'this user may not use the port';
+  return errno === -EADDRNOTAVAIL ? 'this machine does not have the address' : `errno ${-errno}`;
 }
 
 function isBoundHandle(value: unknown): value is BoundHandle {
   if (typeof value !== 'object' || value === null) return false;
-  return ['close', 'unref', 'getsockname'].every((name) => typeof Reflect.get(value, name) === 'function') && typeof Reflect.get(value, 'fd') === 'number';
+  return (
+    ['close', 'unref', 'getsockname'].every((name) => typeof Reflect.get(value, name) === 'function') &&
+    typeof Reflect.get(value, 'fd') === 'number'
+  );
 }

@@ -3,10 +3,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
 import {
   CLOSE,
-  type ConnectionId,
-  type ConnectionOptions,
   COUNTER,
   COUNTERS_COUNT,
+  type ConnectionId,
+  type ConnectionOptions,
   type OnAccepted,
   type PeerAddress,
   type SpaceId,
@@ -131,7 +131,9 @@ export class NodeTransport implements Transport {
     }
     socket.removeAllListeners('error');
     this.#attach(connection, socket);
-    socket.resume();
+    if (socket.destroyed)
+      this.#reactor.onEnd(connection, CLOSE.error, 0, true); // It failed while it waited to be adopted.
+    else socket.resume();
     return connection.id;
   }
 

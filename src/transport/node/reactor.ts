@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.js';
-import { CLOSE, type ConnectionId, COUNTER, EVENT, FRAMING } from '../ports.js';
+import { CLOSE, COUNTER, type ConnectionId, EVENT, FRAMING } from '../ports.js';
 import type { Carrier } from './carrier.js';
 import { type Connection, ConnectionTable } from './connection.js';
 import { Cutter } from './cutter.js';

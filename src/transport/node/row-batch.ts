@@ -1,15 +1,5 @@
 import { assert } from '../../base/assert.js';
-import {
-  ROW_CONNECTION,
-  ROW_COUNT,
-  ROW_EXTRA,
-  ROW_HEADER,
-  ROW_INTS,
-  ROW_KIND,
-  ROW_LENGTH,
-  ROW_NUMBER,
-  ROW_OFFSET,
-} from '../ports.js';
+import { ROW_CONNECTION, ROW_COUNT, ROW_EXTRA, ROW_HEADER, ROW_INTS, ROW_KIND, ROW_LENGTH, ROW_NUMBER, ROW_OFFSET } from '../ports.js';
 
 /** Rows kept free for what ends a connection's turn: a fault, a mark crossed, the close. */
 export const ROWS_RESERVED = 4;

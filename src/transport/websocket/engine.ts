@@ -53,7 +53,16 @@ export interface WsEngine {
 }
 
 /** RFC 6455 §7.4.1. */
-export const WS_CLOSE = { normal: 1000, goingAway: 1001, unsupported: 1003, noStatus: 1005, abnormal: 1006, policy: 1008, tooBig: 1009, tryLater: 1013 } as const;
+export const WS_CLOSE = {
+  normal: 1000,
+  goingAway: 1001,
+  unsupported: 1003,
+  noStatus: 1005,
+  abnormal: 1006,
+  policy: 1008,
+  tooBig: 1009,
+  tryLater: 1013,
+} as const;
 
 /** What a client may offer: the name of the standard, and the one that MQTT 3.1 clients used. The first it offers that we know is taken. */
 const SUB_PROTOCOLS = ['mqtt', 'mqttv3.1'] as const;

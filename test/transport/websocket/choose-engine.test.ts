@@ -21,7 +21,9 @@ test('engine choice: ws is taken when it is asked for, auto says why', async () 
   assert.ok(choice.reason.length > 10);
 });
 
-test('engine choice: uws that cannot be used is an error with a cure', { skip: skipWithoutUws === false ? 'uWebSockets.js is here' : false }, async () => {
+test('engine choice: uws that cannot be used is an error with a cure', {
+  skip: skipWithoutUws === false ? 'uWebSockets.js is here' : false,
+}, async () => {
   await assert.rejects(chooseWsEngine('uws'), (error) => error instanceof BrokerError && error.code === 'RMQ-1017');
 });
 

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { type ClientOptions, WebSocket } from 'ws';
 import { NodeAcceptor } from '../../../src/transport/node/node-acceptor.js';
-import { NodeTransport } from '../../../src/transport/node/node-transport.js';
 import { CLOSE, EVENT, SPACE_ARENA, type Transport } from '../../../src/transport/ports.js';
 import { chooseWsEngine } from '../../../src/transport/websocket/choose-engine.js';
 import type { WsEngineKind } from '../../../src/transport/websocket/engine.js';
@@ -12,6 +11,12 @@ import { CONNECT, PINGREQ, publish } from '../mqtt-bytes.js';
 import { OPTIONS, Probe } from '../probe.js';
 
 const MESSAGE_BYTES_MAX = 1 << 20;
+
+/** A transport to put the engine on. */
+export interface Ground {
+  readonly name: string;
+  open(options: { connectionsMax: number; topicsMax: number; frameBytesMax: number }): Transport;
+}
 
 interface Meeting {
   readonly transport: Transport;
@@ -28,8 +33,8 @@ interface Dialled {
   readonly received: Buffer[];
 }
 
-async function withListener(kind: WsEngineKind, gated: boolean, body: (meeting: Meeting) => Promise<void>): Promise<void> {
-  const transport = NodeTransport.open({ connectionsMax: 8, topicsMax: 64, frameBytesMax: MESSAGE_BYTES_MAX });
+async function withListener(kind: WsEngineKind, ground: Ground, gated: boolean, body: (meeting: Meeting) => Promise<void>): Promise<void> {
+  const transport = ground.open({ connectionsMax: 8, topicsMax: 64, frameBytesMax: MESSAGE_BYTES_MAX });
   const acceptor = new NodeAcceptor();
   const probe = new Probe(transport);
   const opened: number[] = [];
@@ -84,14 +89,19 @@ function bytesOf(chunks: readonly Buffer[]): number {
 }
 
 /** What both engines have to do, over a real transport and the `ws` client. */
-export async function engineConformance(kind: WsEngineKind): Promise<void> {
+export async function engineConformance(kind: WsEngineKind, ground: Ground): Promise<void> {
   const choice = await chooseWsEngine(kind).catch((error: Error) => error);
   const skip = choice instanceof Error ? choice.message : false;
 
-  test(`${kind}: frames and packets need not be aligned`, { skip }, async () => {
-    await withListener(kind, false, async ({ probe, dial }) => {
+  test(`${kind} on ${ground.name}: frames and packets need not be aligned`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ probe, dial }) => {
       const { client, connection } = await dial();
-      const stream = Buffer.concat([PINGREQ, publish({ topic: 'a', payload: 'x'.repeat(500) }), publish({ topic: 'b', payload: 'y' }), PINGREQ]);
+      const stream = Buffer.concat([
+        PINGREQ,
+        publish({ topic: 'a', payload: 'x'.repeat(500) }),
+        publish({ topic: 'b', payload: 'y' }),
+        PINGREQ,
+      ]);
       client.send(stream);
       for (const byte of stream) client.send(Buffer.from([byte]));
       client.send(stream.subarray(0, 300), { fin: false });
@@ -101,8 +111,8 @@ export async function engineConformance(kind: WsEngineKind): Promise<void> {
     });
   });
 
-  test(`${kind}: an answer given in the turn arrives as a binary message`, { skip }, async () => {
-    await withListener(kind, false, async ({ transport, probe, dial }) => {
+  test(`${kind} on ${ground.name}: an answer given in the turn arrives as a binary message`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ transport, probe, dial }) => {
       const { client, received } = await dial();
       probe.onRow = (row) => {
         if (row.kind === EVENT.publish) transport.commands.send(row.connection, SPACE_ARENA, row.offset, row.length);
@@ -114,14 +124,14 @@ export async function engineConformance(kind: WsEngineKind): Promise<void> {
     });
   });
 
-  refusals(kind, skip);
-  endings(kind, skip);
-  pressure(kind, skip);
+  refusals(kind, ground, skip);
+  endings(kind, ground, skip);
+  pressure(kind, ground, skip);
 }
 
-function refusals(kind: WsEngineKind, skip: string | false): void {
-  test(`${kind}: other paths, missing and foreign sub-protocols and plain requests are refused`, { skip }, async () => {
-    await withListener(kind, false, async ({ listener, opened }) => {
+function refusals(kind: WsEngineKind, ground: Ground, skip: string | false): void {
+  test(`${kind} on ${ground.name}: other paths, missing and foreign sub-protocols and plain requests are refused`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ listener, opened }) => {
       const base = `ws://127.0.0.1:${listener.port}`;
       assert.equal(await upgradeStatus(`${base}/other`, ['mqtt']), 404);
       assert.equal(await upgradeStatus(`${base}/mqtt`, []), 400);
@@ -134,8 +144,8 @@ function refusals(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: a text message is refused with 1003`, { skip }, async () => {
-    await withListener(kind, false, async ({ probe, dial }) => {
+  test(`${kind} on ${ground.name}: a text message is refused with 1003`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ probe, dial }) => {
       const { client, connection } = await dial();
       client.send('text');
       const [code] = await once(client, 'close');
@@ -145,8 +155,8 @@ function refusals(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: a message longer than the limit ends the connection`, { skip }, async () => {
-    await withListener(kind, false, async ({ probe, dial }) => {
+  test(`${kind} on ${ground.name}: a message longer than the limit ends the connection`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ probe, dial }) => {
       const { client, connection } = await dial();
       client.on('error', () => {});
       client.send(Buffer.alloc(MESSAGE_BYTES_MAX + 1));
@@ -155,8 +165,8 @@ function refusals(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: a full table refuses with 1013`, { skip }, async () => {
-    await withListener(kind, false, async ({ listener, dial }) => {
+  test(`${kind} on ${ground.name}: a full table refuses with 1013`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ listener, dial }) => {
       for (let i = 0; i < 7; i += 1) await dial(); // Of eight; the probe has none yet.
       await dial();
       const client = new WebSocket(`ws://127.0.0.1:${listener.port}/mqtt`, 'mqtt');
@@ -166,9 +176,9 @@ function refusals(kind: WsEngineKind, skip: string | false): void {
   });
 }
 
-function endings(kind: WsEngineKind, skip: string | false): void {
-  test(`${kind}: a peer that closes is closed byPeer, one that vanishes is closed as an error`, { skip }, async () => {
-    await withListener(kind, false, async ({ probe, dial }) => {
+function endings(kind: WsEngineKind, ground: Ground, skip: string | false): void {
+  test(`${kind} on ${ground.name}: a peer that closes is closed byPeer, one that vanishes is closed as an error`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ probe, dial }) => {
       const polite = await dial();
       polite.client.send(PINGREQ);
       polite.client.close(1000);
@@ -180,8 +190,8 @@ function endings(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: the protocol's close sends what is queued, then a normal close frame`, { skip }, async () => {
-    await withListener(kind, false, async ({ transport, probe, dial, listener }) => {
+  test(`${kind} on ${ground.name}: the protocol's close sends what is queued, then a normal close frame`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ transport, probe, dial, listener }) => {
       const { client, connection, received } = await dial();
       transport.commands.sendCopy(connection, Buffer.alloc(500_000, 9));
       transport.commands.close(connection, 1000);
@@ -194,15 +204,15 @@ function endings(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: the peer's address is known`, { skip }, async () => {
-    await withListener(kind, false, async ({ dial, listener }) => {
+  test(`${kind} on ${ground.name}: the peer's address is known`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ dial, listener }) => {
       const { connection } = await dial();
       assert.ok(listener.peerOf(connection).address.endsWith('127.0.0.1'));
     });
   });
 
-  test(`${kind}: closing the listener ends its sockets and connections`, { skip }, async () => {
-    await withListener(kind, false, async ({ probe, dial, listener }) => {
+  test(`${kind} on ${ground.name}: closing the listener ends its sockets and connections`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ probe, dial, listener }) => {
       const { client, connection } = await dial();
       client.on('error', () => {});
       listener.close();
@@ -215,9 +225,9 @@ function endings(kind: WsEngineKind, skip: string | false): void {
   });
 }
 
-function pressure(kind: WsEngineKind, skip: string | false): void {
-  test(`${kind}: a client that does not read is congested, then relieved, and misses nothing`, { skip }, async () => {
-    await withListener(kind, false, async ({ transport, probe, dial }) => {
+function pressure(kind: WsEngineKind, ground: Ground, skip: string | false): void {
+  test(`${kind} on ${ground.name}: a client that does not read is congested, then relieved, and misses nothing`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ transport, probe, dial }) => {
       const { client, connection, received } = await dial();
       client.pause();
       const total = 16 << 20;
@@ -236,8 +246,8 @@ function pressure(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: a paused connection takes what comes without loss when it is resumed`, { skip }, async () => {
-    await withListener(kind, false, async ({ transport, probe, dial }) => {
+  test(`${kind} on ${ground.name}: a paused connection takes what comes without loss when it is resumed`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ transport, probe, dial }) => {
       const { client, connection } = await dial();
       transport.commands.pauseReading(connection);
       transport.submit();
@@ -251,8 +261,8 @@ function pressure(kind: WsEngineKind, skip: string | false): void {
     });
   });
 
-  test(`${kind}: what a client sends behind its CONNECT waits for the admission`, { skip }, async () => {
-    await withListener(kind, true, async ({ transport, probe, dial }) => {
+  test(`${kind} on ${ground.name}: what a client sends behind its CONNECT waits for the admission`, { skip }, async () => {
+    await withListener(kind, ground, true, async ({ transport, probe, dial }) => {
       const { client, connection } = await dial();
       client.send(CONNECT);
       for (let i = 0; i < 100; i += 1) client.send(publish({ topic: 't', payload: `${i}` }));

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Target } from '../robust-bench/load-plan.js';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const READY_MS_MAX = 15_000;
+const STOP_MS_MAX = 10_000;
+/** What the banner says of the MQTT listener. */
+const LISTENING = /mqtt:\/\/([\w.]+):(\d+)/;
+
+/** Our broker in a process of its own, as users start it: defaults, except for the ports (free ones) and the data directory (a fresh one). */
+export class BrokerUnderTest {
+  readonly target: Target;
+  readonly #child: ChildProcess;
+  readonly #dataPath: string;
+
+  /** @throws with what the broker wrote if it does not get ready. */
+  static async start(): Promise<BrokerUnderTest> {
+    const dataPath = mkdtempSync(join(tmpdir(), 'robust-bench-'));
+    const settings = ['mqtt.tcp.port=0', 'mqtt.ws.port=0', `data_path=${JSON.stringify(dataPath)}`].flatMap((setting) => [
+      '--set',
+      setting,
+    ]);
+    const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    const listening = new Promise<RegExpExecArray>((resolve, reject) => {
+      const deadline = setTimeout(() => reject(new Error(`the broker was not ready in ${READY_MS_MAX} ms: ${text}`)), READY_MS_MAX);
+      const read = (part: Buffer): void => {
+        text += part.toString();
+        const match = LISTENING.exec(text);
+        if (match === null) return;
+        clearTimeout(deadline);
+        resolve(match);
+      };
+      child.stdout.on('data', read);
+      child.stderr.on('data', read);
+      child.once('exit', (code) => {
+        clearTimeout(deadline);
+        reject(new Error(`the broker ended with ${code}: ${text}`));
+      });
+    });
+    try {
+      const [, host, port] = await listening;
+      return new BrokerUnderTest(child, dataPath, { host, port: Number(port), pid: child.pid ?? 0 });
+    } catch (error) {
+      child.kill('SIGKILL');
+      rmSync(dataPath, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private constructor(child: ChildProcess, dataPath: string, target: Target) {
+    this.#child = child;
+    this.#dataPath = dataPath;
+    this.target = target;
+  }
+
+  /** Drains it. @returns its exit code; null if it had to be killed. */
+  async stop(): Promise<number | null> {
+    const child = this.#child;
+    if (child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+      await exit;
+      clearTimeout(kill);
+    }
+    rmSync(this.#dataPath, { recursive: true, force: true });
+    return child.exitCode;
+  }
+}

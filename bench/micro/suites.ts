@@ -1,0 +1,7 @@
+import { suite as encode } from './encode.js';
+import { suite as frameCutter } from './frame-cutter.js';
+import { suite as loadGenerator } from './load-generator.js';
+import { suite as publishHotPath } from './publish-hot-path.js';
+import type { MicroSuite } from './suite.js';
+
+export const SUITES: readonly MicroSuite[] = [frameCutter, publishHotPath, encode, loadGenerator];

@@ -1,0 +1,233 @@
+import { closeSync } from 'node:fs';
+import { SystemClock } from '../base/clock.js';
+import { BrokerError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import { SystemRandom } from '../base/random.js';
+import type { ShardId } from '../broker/ports.js';
+import { loadNative } from '../native/door.js';
+import type { Settings } from '../settings/schema.js';
+import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
+import { Dealer } from './dealer.js';
+import { Listeners, type OpenListener } from './listeners.js';
+import type { ShardHandOver } from './orders.js';
+import { levelIndexOf } from './port-logger.js';
+import { spawnShard } from './spawn.js';
+import { Supervisor } from './supervisor.js';
+import { ThreadCells } from './thread-cells.js';
+import { Topology } from './topology.js';
+
+const TICK_MS = 100;
+/** Clients have so long to take their last words before they are cut off. */
+const DRAIN_MS_MAX = 5000;
+/** A shard that was told to end and does not is ended. */
+const END_MS_MAX = 3000;
+
+type TransportKind = 'native' | 'node';
+
+/** A node that is up: every listener is open, every shard serves. On the main thread. */
+export class RunningNode {
+  readonly transportKind: TransportKind;
+  readonly shardCount: number;
+  /** Called once when the node cannot go on. */
+  onFatal: (error: unknown) => void = () => {};
+  readonly #settings: Settings;
+  readonly #log: Logger;
+  readonly #cells: ThreadCells;
+  readonly #topology: Topology;
+  /** Of the shards' transports; kept when a shard is replaced, so that they go on counting. */
+  readonly #counterMemory: readonly SharedArrayBuffer[];
+  readonly #counters: readonly Float64Array[];
+  readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
+  readonly #supervisor: Supervisor;
+  readonly #dealer: Dealer;
+  readonly #listeners: Listeners;
+  readonly #timer: NodeJS.Timeout;
+  #stopped: Promise<void> | null = null;
+
+  static async start(settings: Settings, log: Logger): Promise<RunningNode> {
+    const transportKind = chooseTransport(settings, log);
+    // What is accepted before the dealer stands waits in the backlog: accepting starts with the next turn of this thread.
+    const early: { deal: Dealer['deal'] } = { deal: () => {} };
+    const listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
+    const node = new RunningNode(settings, log, transportKind, listeners);
+    early.deal = (tag, descriptors, count) => node.#dealer.deal(tag, descriptors, count);
+    try {
+      await node.#startShards();
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
+    return node;
+  }
+
+  private constructor(settings: Settings, log: Logger, transportKind: TransportKind, listeners: Listeners) {
+    const shardCount = settings.runtime.shards;
+    this.#settings = settings;
+    this.#log = log;
+    this.transportKind = transportKind;
+    this.shardCount = shardCount;
+    this.#listeners = listeners;
+    this.#cells = ThreadCells.create(shardCount);
+    this.#topology = new Topology(shardCount);
+    this.#counterMemory = Array.from({ length: shardCount }, () => new SharedArrayBuffer(COUNTERS_COUNT * 8));
+    this.#counters = this.#counterMemory.map((memory) => new Float64Array(memory));
+    this.#supervisor = new Supervisor({
+      topology: this.#topology,
+      cells: this.#cells,
+      spawn: spawnShard,
+      handOver: (shard, replacesDead) => this.#handOver(shard, replacesDead),
+      clock: new SystemClock(),
+      log,
+    });
+    this.#dealer = new Dealer({
+      cells: this.#cells,
+      connectionsMax: settings.mqtt.connections_max,
+      rings: Array.from({ length: shardCount }, (_, shard) => this.#topology.fromMainTo(shard)),
+      isServing: (shard) => this.#supervisor.isServing(shard),
+      closeDescriptor: (descriptor) => closeSync(descriptor),
+    });
+    this.#supervisor.onShardDown = (shard) => this.#onShardDown(shard);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#keepLogLevel();
+  }
+
+  get listeners(): readonly OpenListener[] {
+    return this.#listeners.open;
+  }
+
+  /** Which one runs and why. */
+  get webSocketEngine(): string {
+    return this.#listeners.webSocketChoice?.reason ?? 'none, mqtt.ws is disabled';
+  }
+
+  connections(): number {
+    let sum = 0;
+    for (let shard = 0; shard < this.shardCount; shard += 1) sum += this.#cells.connectionsOf(shard);
+    return sum;
+  }
+
+  connectionsOf(shard: ShardId): number {
+    return this.#cells.connectionsOf(shard);
+  }
+
+  /** Plain data. */
+  status(): object {
+    const shards = Array.from({ length: this.shardCount }, (_, shard) => ({
+      shard,
+      phase: this.#supervisor.phaseOf(shard),
+      ...this.#supervisor.statusOf(shard),
+      connections: this.#cells.connectionsOf(shard),
+      transport: Object.fromEntries(Object.entries(COUNTER).map(([name, index]) => [name, this.#counters[shard][index]])),
+    }));
+    return { transport: this.transportKind, shardRestarts: this.#supervisor.restarts, connectionsRefused: this.#dealer.refused, shards };
+  }
+
+  /** Has one shard end as by a bug; the supervisor replaces it. For tests. */
+  terminateShard(shard: ShardId): void {
+    this.#supervisor.failShard(shard);
+  }
+
+  /** Whether a shard serves. For tests. */
+  isServing(shard: ShardId): boolean {
+    return this.#supervisor.isServing(shard);
+  }
+
+  /** Stops accepting, tells clients, waits until they are gone or 5 s, and ends the shards. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const supervisor = this.#supervisor;
+    this.#listeners.close();
+    supervisor.drain();
+    await this.#until(() => supervisor.areAllDrained, DRAIN_MS_MAX);
+    supervisor.stop();
+    if (!(await this.#until(() => supervisor.areAllEnded, END_MS_MAX))) {
+      this.#log.warn('shard.slow-end', 'a shard did not end when told and is ended');
+      supervisor.terminateAll();
+      await this.#until(() => supervisor.areAllEnded, END_MS_MAX);
+    }
+    clearInterval(this.#timer);
+  }
+
+  async #startShards(): Promise<void> {
+    let failure: unknown = null;
+    this.#supervisor.onFatal = (error) => {
+      failure = error;
+    };
+    this.#supervisor.start();
+    await this.#until(() => this.#supervisor.areAllServing || failure !== null, Number.POSITIVE_INFINITY);
+    if (failure !== null) throw failure;
+    this.#supervisor.onFatal = (error) => this.onFatal(error);
+  }
+
+  /** @returns false if the time was over first. */
+  #until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        clearTimeout(timer);
+        this.#supervisor.onChange = () => {};
+        resolve(result);
+      };
+      const timer = Number.isFinite(timeoutMs) ? setTimeout(() => end(false), timeoutMs) : undefined;
+      this.#supervisor.onChange = () => {
+        if (condition()) end(true);
+      };
+      this.#supervisor.onChange();
+    });
+  }
+
+  #tick(): void {
+    this.#keepLogLevel();
+    this.#supervisor.tick();
+  }
+
+  #keepLogLevel(): void {
+    this.#cells.logLevel = levelIndexOf(this.#log);
+  }
+
+  #onShardDown(shard: ShardId): void {
+    this.#counters[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
+    for (const listener of this.#listeners.reopenShared()) this.#supervisor.postToAll({ kind: 'accept-from', listener });
+    this.#dealer.replace(shard, this.#topology.fromMainTo(shard));
+  }
+
+  #handOver(shard: ShardId, replacesDead: boolean): ShardHandOver {
+    return {
+      shard,
+      settings: this.#settings,
+      transportKind: this.transportKind,
+      peers: this.#topology.peersOf(shard),
+      fromMain: this.#topology.fromMainTo(shard),
+      cells: this.#cells.memory,
+      counters: this.#counterMemory[shard],
+      tcpListeners: this.#listeners.tcpHandOver(),
+      webSocket: this.#listeners.webSocketHandOver(),
+      replacesDead,
+      hashSeed: this.#hashSeed,
+    };
+  }
+}
+
+/** Starts everything; throws BrokerError and leaves nothing open if a part does not start. */
+export function startNode(settings: Settings, log: Logger): Promise<RunningNode> {
+  return RunningNode.start(settings, log);
+}
+
+function chooseTransport(settings: Settings, log: Logger): TransportKind {
+  const wanted = settings.runtime.transport;
+  const native = loadNative();
+  if ('unavailable' in native) {
+    if (wanted === 'native') throw new BrokerError('RMQ-1008', `(${native.unavailable})`);
+    if (wanted === 'auto') log.warn('transport.fallback', 'the native transport is not available, node:net takes its place', { why: native.unavailable });
+    return 'node';
+  }
+  const descriptors = native.raiseDescriptorLimit();
+  log.debug('process.limits', 'the limit of open descriptors is raised', { descriptors });
+  if (descriptors < settings.mqtt.connections_max) {
+    log.debug('process.few-descriptors', 'fewer descriptors than mqtt.connections_max', { descriptors, connectionsMax: settings.mqtt.connections_max });
+  }
+  return wanted === 'node' ? 'node' : 'native';
+}

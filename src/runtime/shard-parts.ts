@@ -1,0 +1,102 @@
+import { SystemClock } from '../base/clock.js';
+import { SystemRandom } from '../base/random.js';
+import { ShardBroker } from '../broker/shard-broker.js';
+import { MqttEngine } from '../protocols/mqtt/adapter.js';
+import { CONNECT_BYTES_MAX, type MqttLimits } from '../protocols/mqtt/limits.js';
+import type { MqttSession } from '../protocols/mqtt/session.js';
+import type { Settings } from '../settings/schema.js';
+import { NativeTransport } from '../transport/native/native-transport.js';
+import { NodeTransport } from '../transport/node/node-transport.js';
+import type { Transport } from '../transport/ports.js';
+import { Connections } from './connections.js';
+import { Links } from './links.js';
+import type { ShardHandOver, ShardNotice } from './orders.js';
+import { PortLogger } from './port-logger.js';
+import { ThreadCells } from './thread-cells.js';
+
+/** Connections that are closed and not yet released still have a number. */
+const CONNECTIONS_SPARE = 1024;
+const MS_PER_SECOND = 1000;
+
+/** The rooms of one shard, built and wired, and not yet turning. */
+export interface ShardParts {
+  readonly cells: ThreadCells;
+  readonly log: PortLogger;
+  readonly clock: SystemClock;
+  readonly transport: Transport;
+  readonly links: Links;
+  readonly broker: ShardBroker<MqttSession>;
+  readonly mqtt: MqttEngine;
+  readonly connections: Connections;
+}
+
+/** Index of the MQTT engine in `connections`. */
+export const ENGINE_MQTT = 0;
+
+export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) => void): ShardParts {
+  const { settings, shard } = handOver;
+  const cells = new ThreadCells(handOver.cells);
+  const log = new PortLogger(post, cells);
+  const clock = new SystemClock();
+  const transport = openTransport(handOver);
+  const links = new Links({
+    self: shard,
+    peers: handOver.peers,
+    fromMain: handOver.fromMain,
+    cells,
+    spaces: transport,
+    arena: transport.arena,
+  });
+  const broker = new ShardBroker<MqttSession>({
+    links,
+    clock,
+    limits: { subscriptionsMax: settings.mqtt.subscriptions_max, retainedMessagesMax: settings.mqtt.retained_messages_max },
+    log,
+    hashSeed: handOver.hashSeed,
+    replacesDead: handOver.replacesDead,
+  });
+  const limits = mqttLimits(settings);
+  const mqtt = new MqttEngine({ transport, broker, runLinks: links, limits, clock, random: new SystemRandom(), log });
+  const tellBroker = links.onPeerReplaced;
+  links.onPeerReplaced = (peer) => {
+    log.info('shard.peer-replaced', 'another shard was replaced', { peer });
+    mqtt.onPeerReplaced(peer);
+    tellBroker(peer);
+  };
+  links.onRun = (from, topic, generation, version, count, space, bytes, offset, length) =>
+    mqtt.onForwarded(from, topic, generation, version, count, space, bytes, offset, length);
+  links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
+  return { cells, log, clock, transport, links, broker, mqtt, connections: new Connections([mqtt]) };
+}
+
+function openTransport(handOver: ShardHandOver): Transport {
+  const { mqtt } = handOver.settings;
+  const options = {
+    connectionsMax: mqtt.connections_max + CONNECTIONS_SPARE,
+    topicsMax: mqtt.topics_max,
+    frameBytesMax: Math.max(mqtt.packet_bytes_max, CONNECT_BYTES_MAX),
+    counters: new Float64Array(handOver.counters),
+  };
+  return handOver.transportKind === 'native' ? NativeTransport.open(options) : NodeTransport.open(options);
+}
+
+/** Of one shard. All connections may end up on one: only the sum over the node is known, and watched by the dealer. */
+function mqttLimits({ mqtt }: Settings): MqttLimits {
+  return {
+    connectionsMax: mqtt.connections_max,
+    connectTimeoutMs: mqtt.connect_timeout,
+    packetBytesMax: mqtt.packet_bytes_max,
+    topicAliasMax: mqtt.topic_alias_max,
+    receiveMax: mqtt.receive_max,
+    keepAliveMaxSeconds: Math.ceil(mqtt.keep_alive_max / MS_PER_SECOND),
+    sessionExpiryMaxSeconds: Math.ceil(mqtt.session_expiry_max / MS_PER_SECOND),
+    clientIdBytesMax: mqtt.client_id_bytes_max,
+    inflightMax: mqtt.inflight_max,
+    queueMessagesMax: mqtt.queue_messages_max,
+    queueBytesMax: mqtt.queue_bytes_max,
+    topicLevelsMax: mqtt.topic_levels_max,
+    outputHighMarkBytes: mqtt.output_high_mark,
+    outputLowMarkBytes: mqtt.output_low_mark,
+    outputBytesMax: mqtt.output_bytes_max,
+  };
+}

@@ -1,0 +1,212 @@
+import { Doorbell } from '../ring/doorbell.js';
+import type { ConnectionId } from '../transport/ports.js';
+import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
+import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus, TcpListenerHandOver } from './orders.js';
+import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
+
+const TICK_MS = 100;
+/** The status goes to main every so many ticks. */
+const STATUS_TICKS = 10;
+
+/** The message port of the thread, as a shard uses it. */
+export interface ShardPort {
+  post(notice: ShardNotice): void;
+  onOrder(take: (order: ShardOrder) => void): void;
+}
+
+/*
+  One shard: a set of connections, and the turns of its thread. Three things start a turn, and each ends it in this order:
+
+    rows of the transport:   engines | (the transport submits by itself)              | flush
+    records of other rings:  engines | transport.submit | release the rings' space    | flush | submit what relief brought
+    the tick of 100 ms:      engines | transport.submit                               | flush | submit
+
+  Nothing runs between turns, so state needs no locks; a turn is bounded, so that each of the three comes to its right.
+*/
+export class Shard {
+  readonly #handOver: ShardHandOver;
+  readonly #post: (notice: ShardNotice) => void;
+  readonly #parts: ShardParts;
+  readonly #doorbell: Doorbell;
+  #webSocket: WebSocketListener | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #ticks = 0;
+  #isScheduled = false;
+  #phase: 'serving' | 'draining' | 'drained' | 'closed' = 'serving';
+
+  static async open(handOver: ShardHandOver, port: ShardPort): Promise<Shard> {
+    const shard = new Shard(handOver, (notice) => port.post(notice));
+    await shard.#start();
+    port.onOrder((order) => shard.#onOrder(order));
+    port.post({ kind: 'serving' });
+    return shard;
+  }
+
+  private constructor(handOver: ShardHandOver, post: (notice: ShardNotice) => void) {
+    this.#handOver = handOver;
+    this.#post = post;
+    this.#parts = buildShard(handOver, post);
+    const { cells, links } = this.#parts;
+    this.#doorbell = new Doorbell(
+      cells.cells,
+      cells.doorbellOf(handOver.shard),
+      () => links.hasWork,
+      () => this.#workRings(),
+    );
+    links.onAccepted = (tag, descriptors) => {
+      cells.addAdopted(handOver.shard, descriptors.length);
+      this.#adopt(tag, descriptors, descriptors.length);
+    };
+  }
+
+  /** Lets go of everything that must not outlive the thread. Idempotent; safe after an error in any turn. */
+  close(): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#webSocket?.close(); // First: with its listener open, uWebSockets.js aborts the process when the thread ends.
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#doorbell.close();
+    this.#parts.transport.close();
+  }
+
+  async #start(): Promise<void> {
+    const { transport, connections } = this.#parts;
+    this.#beat();
+    transport.start((rowCount) => this.#onTurn(rowCount));
+    this.#timer = setInterval(() => this.#onTick(), TICK_MS);
+    for (const listener of this.#handOver.tcpListeners) this.#acceptFrom(listener);
+    const { webSocket } = this.#handOver;
+    if (webSocket !== null) {
+      this.#webSocket = await WebSocketListener.open(transport, {
+        kind: webSocket.engine,
+        host: webSocket.host,
+        port: webSocket.port,
+        descriptor: webSocket.descriptor,
+        path: webSocket.path,
+        messageBytesMax: this.#handOver.settings.mqtt.packet_bytes_max,
+        connection: this.#parts.mqtt.connectionOptions,
+        onOpen: (connection) => {
+          if (this.#isOpenFor(connection)) connections.open(connection, ENGINE_MQTT, webSocket.tag);
+          transport.submit();
+        },
+      });
+    }
+    this.#workRings();
+  }
+
+  /** Node transport: this thread accepts by itself. */
+  #acceptFrom(listener: TcpListenerHandOver): void {
+    if (listener.descriptor < 0) return;
+    const { transport } = this.#parts;
+    transport.acceptFrom(listener.descriptor, listener.tag, (tag, descriptors, count) => {
+      this.#adopt(tag, descriptors, count);
+      transport.submit();
+    });
+  }
+
+  #adopt(listenerTag: number, descriptors: Int32Array, count: number): void {
+    const { transport, connections, mqtt } = this.#parts;
+    for (let index = 0; index < count; index += 1) {
+      const connection = transport.adopt(descriptors[index], mqtt.connectionOptions);
+      if (connection >= 0 && this.#isOpenFor(connection)) connections.open(connection, ENGINE_MQTT, listenerTag);
+    }
+    this.#publishCount();
+  }
+
+  /** A connection that comes while we drain is closed before a protocol sees it. */
+  #isOpenFor(connection: ConnectionId): boolean {
+    if (this.#phase === 'serving') return true;
+    this.#parts.transport.commands.close(connection, 0);
+    return false;
+  }
+
+  #onTurn(rowCount: number): void {
+    const { connections, transport, links } = this.#parts;
+    connections.dispatch(transport.rows, rowCount);
+    links.flush();
+    this.#publishCount();
+  }
+
+  #workRings(): void {
+    if (this.#isScheduled || this.#phase === 'closed') return;
+    const { transport, links } = this.#parts;
+    links.receive();
+    transport.submit();
+    links.release();
+    links.flush();
+    transport.submit();
+    if (links.hasWork || !this.#doorbell.sleep()) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#workRings();
+      });
+    }
+  }
+
+  #onTick(): void {
+    const { mqtt, broker, transport, links, clock } = this.#parts;
+    const nowMs = clock.nowMs();
+    this.#beat();
+    mqtt.onTick(nowMs);
+    broker.onTick(nowMs);
+    transport.submit();
+    links.flush();
+    transport.submit();
+    this.#publishCount();
+    this.#ticks += 1;
+    if (this.#ticks % STATUS_TICKS === 0) this.#post({ kind: 'status', status: this.#status() });
+    if (this.#phase === 'draining' && this.#parts.connections.count === 0) {
+      this.#phase = 'drained';
+      this.#post({ kind: 'drained' });
+    }
+  }
+
+  #beat(): void {
+    this.#parts.cells.beat(this.#handOver.shard);
+  }
+
+  #publishCount(): void {
+    this.#parts.cells.setConnections(this.#handOver.shard, this.#parts.connections.count);
+  }
+
+  #onOrder(order: ShardOrder): void {
+    const { links, transport, mqtt } = this.#parts;
+    switch (order.kind) {
+      case 'replace-peer':
+        links.replacePeer(order.peer, order.rings, () => transport.submit());
+        transport.submit();
+        this.#workRings(); // The successor may have spoken before we had its rings.
+        return;
+      case 'accept-from':
+        this.#acceptFrom(order.listener);
+        return;
+      case 'drain':
+        if (this.#phase !== 'serving') return;
+        this.#phase = 'draining';
+        mqtt.beginDrain();
+        transport.submit();
+        links.flush();
+        return;
+      case 'stop':
+        this.close();
+        process.exit(0);
+        return;
+      case 'fail':
+        throw new Error(`shard ${this.#handOver.shard} was told to fail`);
+    }
+  }
+
+  #status(): ShardStatus {
+    const { connections, mqtt, broker, links } = this.#parts;
+    return {
+      connections: connections.count,
+      sessions: mqtt.sessionCount,
+      subscriptions: broker.subscriptionCount,
+      retained: broker.retainedCount,
+      linkBytesWaiting: links.bytesWaiting,
+      linkDroppedMessages: links.droppedMessages,
+      mqtt: { ...mqtt.counters },
+    };
+  }
+}

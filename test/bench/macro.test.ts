@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { BrokerUnderTest } from '../../bench/macro/broker-under-test.js';
+import { MACRO_SCENARIOS, smallOf } from '../../bench/macro/scenarios.js';
+import { faultsOf } from '../../bench/robust-bench/load-outcome.js';
+import { planOfScenario } from '../../bench/robust-bench/load-plan.js';
+import { LoadFailure, runLoad } from '../../bench/robust-bench/run-load.js';
+
+/* The loads of the results page against our broker in a process of its own, in small: they have to work, not to be fast. */
+
+const unwatched = (): void => undefined;
+const { signal } = new AbortController();
+let broker: BrokerUnderTest;
+
+before(async () => {
+  broker = await BrokerUnderTest.start();
+});
+
+after(async () => {
+  assert.equal(await broker.stop(), 0, 'the broker ends with 0 when it is asked to');
+});
+
+for (const { name, plan } of MACRO_SCENARIOS.map(smallOf)) {
+  test(`macro bench: ${name} in small: everything arrives once and in order`, async () => {
+    const outcome = await runLoad(plan, broker.target, unwatched, signal);
+    assert.deepEqual(faultsOf(outcome, plan), []);
+    assert.equal(outcome.connected, plan.publishers + plan.subscribers + plan.idle);
+    assert.ok(outcome.broker !== null && outcome.broker.residentMib > 0);
+    if (plan.publishers === 0) return;
+    assert.ok(outcome.receivedPerSecond > 0 && outcome.deliver.count > 0);
+    assert.ok(plan.qos === 0 || outcome.acknowledge.count > 0);
+  });
+}
+
+for (const transport of ['native', 'node'] as const) {
+  test(`macro bench: version 5, QoS 2, two threads, generator on the ${transport} transport: everything arrives once and in order`, async (t) => {
+    const small = { publishers: 6, subscribers: 6, topics: 3, warmupMs: 20, durationMs: 100 };
+    const plan = planOfScenario('p2p', { ...small, version: 5, qos: 2, threads: 2, transport });
+    try {
+      const outcome = await runLoad(plan, broker.target, unwatched, signal);
+      assert.deepEqual(faultsOf(outcome, plan), []);
+      assert.ok(outcome.received > 0 && outcome.received === outcome.expected);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('RMQ-1008')) throw error;
+      t.skip(error.message); // No native transport on this machine.
+    }
+  });
+}
+
+test('macro bench: where nobody listens the load fails at once and says so', async () => {
+  const plan = planOfScenario('fanout', { subscribers: 5 });
+  await assert.rejects(runLoad(plan, { host: '127.0.0.1', port: 1, pid: 0 }, unwatched, signal), (error) => {
+    assert.ok(error instanceof LoadFailure);
+    assert.equal(error.kind, 'unreachable');
+    assert.match(error.message, /127\.0\.0\.1:1: ECONNREFUSED/);
+    return true;
+  });
+});
