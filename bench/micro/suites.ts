@@ -3,5 +3,6 @@ import { suite as frameCutter } from './frame-cutter.js';
 import { suite as loadGenerator } from './load-generator.js';
 import { suite as publishHotPath } from './publish-hot-path.js';
 import type { MicroSuite } from './suite.js';
+import { suite as topicTrie } from './topic-trie.js';
 
-export const SUITES: readonly MicroSuite[] = [frameCutter, publishHotPath, encode, loadGenerator];
+export const SUITES: readonly MicroSuite[] = [frameCutter, publishHotPath, encode, topicTrie, loadGenerator];

@@ -19,10 +19,10 @@ class AcceptorBinding final : public Owned, public AcceptorHost {
   static AcceptorBinding* of(Arguments& arguments);
   Acceptor& acceptor() { return *acceptor_; }
 
-  bool onAccepted(int32_t tag, uint32_t count) override {
+  void onAccepted(int32_t tag, uint32_t count) override {
     Scope scope(env());
     napi_value values[2] = {toNumber(env(), tag), toNumber(env(), count)};
-    return call(callback_, 2, values) != nullptr;
+    call(callback_, 2, values);
   }
 
  private:

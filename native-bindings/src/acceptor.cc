@@ -95,9 +95,7 @@ void Acceptor::accept(Listener& listener) {
     uv_timer_start(timer_, [](uv_handle_s* handle) { static_cast<Acceptor*>(LoopHandles::ownerOf(handle))->retry(); }, retryMs, 0);
     break;
   }
-  if (count == 0) return;
-  if (host_.onAccepted(listener.tag, count)) return;
-  for (uint32_t at = 0; at < count; at++) ::close(descriptors_[at]);
+  if (count > 0) host_.onAccepted(listener.tag, count);
 }
 
 void Acceptor::retry() {

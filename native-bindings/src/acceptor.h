@@ -12,8 +12,8 @@ namespace robust {
 class AcceptorHost {
  public:
   virtual ~AcceptorHost() = default;
-  // Whoever is called owns the descriptors. False if the call failed: nobody does.
-  virtual bool onAccepted(int32_t tag, uint32_t count) = 0;
+  // Whoever is called owns the descriptors.
+  virtual void onAccepted(int32_t tag, uint32_t count) = 0;
 };
 
 class Acceptor {
@@ -22,6 +22,9 @@ class Acceptor {
 
   // `descriptors` has room for `batchMax`, shared with JS.
   Acceptor(AcceptorHost& host, uv_loop_s* loop, int32_t* descriptors, double* counters);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
 
   int open();
   // A number below `listenersMax`, or -errno. `port` 0 is replaced by the one the kernel chose.
@@ -54,11 +57,6 @@ class Acceptor {
   double* counters_;
   std::vector<Listener*> listeners_;
   bool isClosed_ = false;
-
- public:
-  ~Acceptor();
-  Acceptor(const Acceptor&) = delete;
-  Acceptor& operator=(const Acceptor&) = delete;
 };
 
 }  // namespace robust

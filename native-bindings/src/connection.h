@@ -10,6 +10,11 @@ namespace robust {
 
 constexpr uint32_t noSegment = UINT32_MAX;
 
+// What epoll watches for a descriptor.
+constexpr uint8_t watchRead = 1;
+constexpr uint8_t watchWrite = 2;
+constexpr uint8_t watchNothing = 4;  // It is not even in the set.
+
 enum class Phase : uint8_t {
   free,        // The number is nobody's.
   connecting,  // Our connect() has not answered.
@@ -32,7 +37,7 @@ struct alignas(64) Connection {
   uint32_t id = 0;
   int32_t fd = -1;  // -1: virtual, or none any more.
   Phase phase = Phase::free;
-  uint8_t armed = 0;    // What epoll watches for this descriptor: watchRead | watchWrite.
+  uint8_t armed = 0;    // watchRead | watchWrite, or watchNothing.
   uint8_t framing = 0;
   uint8_t endReason = 0;  // CLOSE_* to report when a virtual connection's input is cut.
   uint8_t version = 0;  // MQTT protocol level once admitted, before that 0.

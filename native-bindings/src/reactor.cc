@@ -15,8 +15,6 @@ namespace robust {
 
 namespace {
 
-constexpr uint8_t watchRead = 1;
-constexpr uint8_t watchWrite = 2;
 
 uint64_t nowNs() {
   timespec time;
@@ -253,8 +251,16 @@ void Reactor::watch(Connection& connection, uint8_t wanted) {
   epoll_event event{};
   event.events = epollEvents(wanted);
   event.data.u32 = connection.id;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event);
+  epoll_ctl(epoll_, connection.armed == watchNothing ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, connection.fd, &event);
   connection.armed = wanted;
+}
+
+// epoll reports a hang-up whatever it is asked for: a connection that cannot be served now would spin the loop.
+void Reactor::unwatch(Connection& connection) {
+  if (connection.armed == watchNothing) return;
+  epoll_event event{};
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd, &event);
+  connection.armed = watchNothing;
 }
 
 // End of the turn for a connection with output or a changed state.
@@ -276,6 +282,10 @@ void Reactor::finishConnection(Connection& connection) {
   }
   if (connection.phase == Phase::closing) {
     advanceClosing(connection);
+    return;
+  }
+  if (connection.isHungUp && connection.isPaused && connection.isHeld) {
+    unwatch(connection);
     return;
   }
   uint8_t wantsWrite = (connection.pending.length > 0 && !connection.isOutputDead) || connection.phase == Phase::connecting ? watchWrite : 0;

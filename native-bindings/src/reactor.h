@@ -134,6 +134,7 @@ class Reactor {
 
   // reactor.cc: lives of connections.
   void watch(Connection& connection, uint8_t wanted);
+  void unwatch(Connection& connection);
   void finishConnect(Connection& connection);
   void finishConnection(Connection& connection);
   void updateMarks(Connection& connection);

@@ -100,10 +100,17 @@ void Reactor::serveReady(Connection& connection) {
     return;
   }
   if (connection.phase != Phase::open) return;
-  if (!connection.takesInput() && !(connection.isHungUp && connection.isPaused && !connection.isHeld)) {
-    // Nobody will read what is left, or answer it.
-    if (connection.isHungUp && !connection.isPaused) endOfInput(connection, -1, ECONNRESET);
-    return;
+  if (!connection.takesInput()) {
+    if (!connection.isHungUp) return;
+    bool isRefused = connection.isFaulted || (connection.isGated && connection.isGateShut);
+    if (isRefused || !connection.isPaused) {
+      endOfInput(connection, -1, ECONNRESET);  // Nobody will read what is left, or answer it.
+      return;
+    }
+    if (connection.isHeld) {
+      output_.markDirty(connection);  // Held bytes wait for `resumeReading`; meanwhile it is not watched.
+      return;
+    }
   }
   if (connection.isHeld || connection.isVirtual) {
     cutCarry(connection);

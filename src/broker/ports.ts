@@ -28,6 +28,21 @@ export interface Receiver<S> {
   readonly noLocal: boolean;
 }
 
+/**
+ * A shared subscription (MQTT 5 §4.8.2) that matches a topic: each message goes to one member, wherever that is. The choice is made where
+ * the message is published, without asking anybody.
+ */
+export interface SharedGroup<S> {
+  /** The subscription's filter, `$share/...` included. */
+  readonly key: string;
+  /** On this shard. */
+  readonly members: readonly Receiver<S>[];
+  /** Who gets the next message: an index of `members`, or ~shard (negative) if it is for a member there, which that shard picks. */
+  next(): number;
+  /** What `shard` calls this group. */
+  numberOn(shard: ShardId): number;
+}
+
 /** The compiled match of one topic name. Good while `version` equals the broker's `subscriptionVersion`. */
 export interface Route<S> {
   readonly topic: string;
@@ -36,6 +51,8 @@ export interface Route<S> {
   readonly receivers: readonly Receiver<S>[];
   /** Other shards with at least one matching subscription, ascending. */
   readonly shards: readonly ShardId[];
+  /** Each of them gets one copy of every message; their members are not in `receivers` and `shards`. */
+  readonly shared: readonly SharedGroup<S>[];
   /** The protocol's own compilation of this route (groups, target lists); null until the protocol makes it, dropped with the route. */
   plan: unknown;
 }
@@ -72,6 +89,8 @@ export interface Broker<S> {
   readonly subscriptionVersion: number;
   /** Compiles the route of a topic name. Callers cache it by topic number. */
   compileRoute(topic: string): Route<S>;
+  /** Whose turn it is in a group of this shard, for a message that another shard sent to it by its number. Null if the last member left meanwhile. */
+  sharedMember(group: number): Receiver<S> | null;
   /** Adds or replaces subscriptions; `done` when every shard routes by them. Filters were checked by the protocol. Results in order of the requests. */
   subscribe(subscriber: S, requests: readonly SubscribeRequest[], done: (results: readonly SubscribeResult[]) => void): void;
   /** Which of the filters existed. Takes effect at once. */
@@ -112,13 +131,22 @@ export interface SessionDirectory {
 
 /** Messages between the brokers of two shards. Small, rare; encoded by msgpackr in runtime/envelope.ts. */
 export type PeerMessage =
-  | { readonly kind: 'interest-add'; readonly ticket: number; readonly filter: string; readonly wantsRetained: boolean }
+  | {
+      readonly kind: 'interest-add';
+      /** 0: no answer is wanted. */
+      readonly ticket: number;
+      readonly filter: string;
+      readonly wantsRetained: boolean;
+      /** Of a shared subscription: how many members it has there, and what that shard calls the group. 0 for others. */
+      readonly members: number;
+      readonly group: number;
+    }
   | { readonly kind: 'interest-added'; readonly ticket: number; readonly retained: readonly StoredMessage[] }
   | { readonly kind: 'interest-remove'; readonly filter: string }
   | { readonly kind: 'retain'; readonly ticket: number; readonly topic: string; readonly message: StoredMessage | null }
   | { readonly kind: 'retained'; readonly ticket: number; readonly status: 'stored' | 'quota-exceeded' }
   | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly discard: boolean }
-  | { readonly kind: 'surrender'; readonly ticket: number; readonly clientId: string; readonly discard: boolean }
+  | { readonly kind: 'surrender'; readonly ticket: number; readonly clientId: string; readonly discard: boolean; readonly claimant: ShardId }
   | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'release'; readonly clientId: string }
@@ -136,13 +164,27 @@ export interface PeerLinks {
   onPeerReplaced: (peer: ShardId) => void;
 }
 
+/** A run is for the receivers of its topic, not for a shared group. */
+export const NO_GROUP = 0;
+
 /** The hot crossing: runs of PUBLISH frames to a shard that has receivers. */
 export interface RunLinks {
   /**
+   * @param group NO_GROUP for the receivers of the topic, else only for a member of that shared group of the receiving shard.
    * @param topic, generation the sender's number of the topic: the receiver caches its route by them.
    * @returns false if the bytes were taken, but the link is congested: stop reading whoever feeds it until `onLinkRelieved`.
    */
-  forward(to: ShardId, topic: number, generation: number, version: 4 | 5, count: number, bytes: Uint8Array, offset: number, length: number): boolean;
+  forward(
+    to: ShardId,
+    group: number,
+    topic: number,
+    generation: number,
+    version: 4 | 5,
+    count: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean;
   /** Set once by the protocol. */
   onLinkRelieved: (to: ShardId) => void;
 }

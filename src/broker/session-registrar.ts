@@ -6,15 +6,6 @@ const SURRENDER_TIMEOUT_MS = 10_000;
 /** How long a registrar that replaces a dead one waits to be told who holds what, before it serves claims without knowing. */
 const HOLDS_TIMEOUT_MS = 2_000;
 
-/** `surrender` as it is sent: it also says whose claim it is, for a session need not move to where it is. */
-export interface SurrenderMessage {
-  readonly kind: 'surrender';
-  readonly ticket: number;
-  readonly clientId: string;
-  readonly discard: boolean;
-  readonly claimant: ShardId;
-}
-
 export interface RegistrarLinks {
   readonly self: ShardId;
   readonly shardCount: number;
@@ -220,7 +211,6 @@ export class SessionRegistrar {
   }
 
   #postSurrender(holder: ShardId, ticket: number, clientId: string, discard: boolean, claimant: ShardId): void {
-    const message: SurrenderMessage = { kind: 'surrender', ticket, clientId, discard, claimant };
-    this.#links.post(holder, message);
+    this.#links.post(holder, { kind: 'surrender', ticket, clientId, discard, claimant });
   }
 }

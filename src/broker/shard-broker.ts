@@ -1,13 +1,13 @@
 import { assert } from '../base/assert.js';
 import { type Logger, SILENT_LOGGER } from '../base/logger.js';
 import { Interest } from './interest.js';
-import type { Broker, PeerLinks, PeerMessage, Receiver, ShardId, StoredMessage, SubscribeRequest, SubscribeResult } from './ports.js';
+import type { Broker, PeerLinks, PeerMessage, Receiver, Route, ShardId, StoredMessage, SubscribeRequest, SubscribeResult } from './ports.js';
 import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
-import { isShared, type SharedGroup, SharedGroups, type SharedRoute } from './shared-groups.js';
-import { NO_ANSWER, type SharedInterestMessage, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
+import { isShared, type SharedGroup, SharedGroups } from './shared-groups.js';
+import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
 import type { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -88,7 +88,7 @@ export class ShardBroker<S> implements Broker<S> {
     return this.#retained.count;
   }
 
-  compileRoute(topic: string): SharedRoute<S> {
+  compileRoute(topic: string): Route<S> {
     return {
       topic,
       version: this.#version,
@@ -198,13 +198,12 @@ export class ShardBroker<S> implements Broker<S> {
 
   #announcementOf(filter: string, ticket: number): PeerMessage | null {
     if (!isShared(filter)) {
-      return this.#subscriptions.hasFilter(filter) ? { kind: 'interest-add', ticket, filter, wantsRetained: false } : null;
+      return this.#subscriptions.hasFilter(filter) ? { kind: 'interest-add', ticket, filter, wantsRetained: false, members: 0, group: 0 } : null;
     }
     const group = this.#groups.get(filter);
     if (group === undefined || group.members.length === 0) return null;
     const members = group.members.length;
-    const message: SharedInterestMessage = { kind: 'interest-add', ticket, filter, wantsRetained: false, members, group: group.number };
-    return message;
+    return { kind: 'interest-add', ticket, filter, wantsRetained: false, members, group: group.number };
   }
 
   *#announcedFilters(): Generator<string, void, undefined> {
@@ -244,12 +243,9 @@ export class ShardBroker<S> implements Broker<S> {
       case 'claim':
         this.#registrar.onClaim(from, message.ticket, message.clientId, message.discard);
         return;
-      case 'surrender': {
-        const claimant = 'claimant' in message ? message.claimant : null;
-        assert(typeof claimant === 'number', 'a surrender says for whom');
-        this.directory.onSurrenderAsked(from, message.ticket, message.clientId, message.discard, claimant);
+      case 'surrender':
+        this.directory.onSurrenderAsked(from, message.ticket, message.clientId, message.discard, message.claimant);
         return;
-      }
       case 'surrendered':
         this.#registrar.onSurrendered(from, message.ticket, message.clientId, message.state);
         return;
@@ -266,12 +262,10 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   #onInterestAdd(from: ShardId, message: Extract<PeerMessage, { kind: 'interest-add' }>): void {
-    const { filter, ticket } = message;
+    const { filter, ticket, members, group } = message;
     if (isShared(filter)) {
-      const members = 'members' in message && typeof message.members === 'number' ? message.members : 0;
-      const number = 'group' in message && typeof message.group === 'number' ? message.group : 0;
-      assert(members > 0 && number > 0, 'an announced group has members and a number');
-      this.#groups.setPeer(from, filter, members, number);
+      assert(members > 0 && group > 0, 'an announced group has members and a number');
+      this.#groups.setPeer(from, filter, members, group);
       this.#version += 1;
     } else if (this.#interest.add(from, filter)) {
       this.#version += 1;

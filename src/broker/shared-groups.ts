@@ -1,15 +1,9 @@
 import { assert } from '../base/assert.js';
-import type { Receiver, Route, ShardId } from './ports.js';
+import type { Receiver, SharedGroup as SharedGroupPort, ShardId } from './ports.js';
 import { MergedReceiver, type Subscription } from './subscription.js';
 import { TopicTrie } from './topic-trie.js';
 
 const PREFIX = '$share/';
-
-/** A route that also says which shared subscriptions match. */
-export interface SharedRoute<S> extends Route<S> {
-  /** Each gets one copy of every message, whoever of the group that is; not in `receivers` and `shards`. */
-  readonly shared: readonly SharedGroup<S>[];
-}
 
 /** `$share/<group>/<filter>` (MQTT 5.0 §4.8.2), whose group and filter the protocol checked. */
 export function isShared(filter: string): boolean {
@@ -27,7 +21,7 @@ function filterInside(shared: string): string {
  * shards with members, weighted by their number, and the chosen shard takes turns among its own. The turns are smooth:
  * weights 2 and 1 give a b a, not a a b.
  */
-export class SharedGroup<S> {
+export class SharedGroup<S> implements SharedGroupPort<S> {
   /** The subscription's filter, `$share/...` included. */
   readonly key: string;
   /** What this shard calls the group; other shards send it with a message for one of the members here. Never given out again. */

@@ -1,16 +1,6 @@
 import { assert } from '../base/assert.js';
 import type { PeerMessage, ShardId, StoredMessage, SubscribeResult, SubscribeStatus } from './ports.js';
 
-/** An `interest-add` of a shared subscription as it is sent: also how many members the sender has, and its number for the group. */
-export interface SharedInterestMessage {
-  readonly kind: 'interest-add';
-  readonly ticket: number;
-  readonly filter: string;
-  readonly wantsRetained: false;
-  readonly members: number;
-  readonly group: number;
-}
-
 /** The ticket of a message that wants no answer. */
 export const NO_ANSWER = 0;
 
@@ -128,7 +118,7 @@ export class SubscribeRounds {
   #askOne(peer: ShardId, ticket: number, round: Round): boolean {
     if (round.phase === 'interest') return this.#tell(peer, round.filter, ticket);
     if (this.#links.announce(round.filter, ticket) === null) return false;
-    this.#links.post(peer, { kind: 'interest-add', ticket, filter: round.filter, wantsRetained: true });
+    this.#links.post(peer, { kind: 'interest-add', ticket, filter: round.filter, wantsRetained: true, members: 0, group: 0 });
     return true;
   }
 

@@ -13,8 +13,19 @@ export interface ProtocolEngine {
   onOpen(connection: ConnectionId, listenerTag: number): void;
   /** Rows `from` to `to - 1` of `transport.rows`, all of connections of this engine. */
   onRows(from: number, to: number): void;
-  /** A run of PUBLISH frames from another shard, in a registered space whose bytes are `bytes`; valid until the `submit` that follows. */
-  onForwarded(from: ShardId, topic: number, generation: number, version: 4 | 5, count: number, space: SpaceId, bytes: Uint8Array, offset: number, length: number): void;
+  /** A run of PUBLISH frames from another shard, for the receivers of its topic or (group not NO_GROUP) for one member of a shared group, in a registered space whose bytes are `bytes`; valid until the `submit` that follows. */
+  onForwarded(
+    from: ShardId,
+    group: number,
+    topic: number,
+    generation: number,
+    version: 4 | 5,
+    count: number,
+    space: SpaceId,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void;
   /** A peer shard was replaced: its topic numbers mean nothing any more. */
   onPeerReplaced(peer: ShardId): void;
   /** Every 100 ms. `nowMs` is milliseconds since the epoch. */

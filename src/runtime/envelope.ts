@@ -6,7 +6,7 @@ import type { PeerMessage } from '../broker/ports.js';
   What crosses rings: a closed catalogue. Numbers are 32-bit, in the machine's order (both ends are this process).
 
   RUN       frames for the receivers of another shard; the hot one, no encoding at all:
-            +0 topic  +4 generation  +8 count  +12 version | shift << 8  +16+shift the frames, to the end of the record
+            +0 topic  +4 generation  +8 count  +12 version | shift << 8  +16 shared group  +20+shift the frames, to the end of the record
             shift (0 to 3) gives the frames the same place modulo 4 as where they came from, so that they copy by words
   CONTROL   one PeerMessage, by msgpackr; bytes of clients stay binary inside it
   ACCEPTED  from the main thread: +0 listener tag  +4... accepted descriptors, to the end of the record
@@ -19,7 +19,8 @@ export const RUN_TOPIC = 0;
 export const RUN_GENERATION = 1;
 export const RUN_COUNT = 2;
 export const RUN_VERSION = 3;
-export const RUN_HEAD_BYTES = 16;
+export const RUN_GROUP = 4;
+export const RUN_HEAD_BYTES = 20;
 
 export const PART_TYPE = 0;
 export const PART_TOTAL = 1;

@@ -11,6 +11,7 @@ import {
   PART_TYPE,
   RUN_COUNT,
   RUN_GENERATION,
+  RUN_GROUP,
   RUN_HEAD_BYTES,
   RUN_TOPIC,
   RUN_VERSION,
@@ -29,6 +30,7 @@ export interface EnvelopeSink {
   /** @param space, bytes the memory the frames are in, by number and itself. They stay in it until `release`. */
   onRun(
     from: number,
+    group: number,
     topic: number,
     generation: number,
     version: 4 | 5,
@@ -120,7 +122,8 @@ export class InboundLink {
     const topic = words[word + RUN_TOPIC];
     const generation = words[word + RUN_GENERATION];
     const count = words[word + RUN_COUNT];
-    this.#sink.onRun(this.peer, topic, generation, version, count, space, bytes, offset + head, length - head);
+    const group = words[word + RUN_GROUP];
+    this.#sink.onRun(this.peer, group, topic, generation, version, count, space, bytes, offset + head, length - head);
   }
 
   /**

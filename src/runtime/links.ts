@@ -67,8 +67,8 @@ export class Links implements PeerLinks, RunLinks {
     this.#isHeldBack = new Uint8Array(this.shardCount);
     this.#isStuck = new Uint8Array(this.shardCount);
     this.#sink = {
-      onRun: (from, topic, generation, version, count, space, bytes, offset, length) =>
-        this.onRun(from, topic, generation, version, count, space, bytes, offset, length),
+      onRun: (from, group, topic, generation, version, count, space, bytes, offset, length) =>
+        this.onRun(from, group, topic, generation, version, count, space, bytes, offset, length),
       onControl: (from, bytes) => this.onMessage(from, decodeControl(bytes)),
       onAccepted: (tag, descriptors) => this.onAccepted(tag, descriptors),
     };
@@ -101,8 +101,18 @@ export class Links implements PeerLinks, RunLinks {
     this.onPeerStuck(to);
   }
 
-  forward(to: ShardId, topic: number, generation: number, version: 4 | 5, count: number, bytes: Uint8Array, offset: number, length: number): boolean {
-    const isFree = this.#outboundTo(to).sendRun(topic, generation, version, count, bytes, offset, length);
+  forward(
+    to: ShardId,
+    group: number,
+    topic: number,
+    generation: number,
+    version: 4 | 5,
+    count: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    const isFree = this.#outboundTo(to).sendRun(group, topic, generation, version, count, bytes, offset, length);
     if (!isFree) this.#isHeldBack[to] = 1;
     return isFree;
   }

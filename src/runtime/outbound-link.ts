@@ -9,6 +9,7 @@ import {
   PART_TYPE,
   RUN_COUNT,
   RUN_GENERATION,
+  RUN_GROUP,
   RUN_HEAD_BYTES,
   RUN_TOPIC,
   RUN_VERSION,
@@ -76,7 +77,16 @@ export class OutboundLink {
   }
 
   /** @returns false if the link is congested; the run was taken unless the outbox is at its limit (`droppedMessages`). */
-  sendRun(topic: number, generation: number, version: 4 | 5, count: number, bytes: Uint8Array, offset: number, length: number): boolean {
+  sendRun(
+    group: number,
+    topic: number,
+    generation: number,
+    version: 4 | 5,
+    count: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
     if (this.#outbox.byteLength + length > this.#limits.runBytesMax && !this.#outbox.isEmpty) {
       this.droppedMessages += count;
       return false;
@@ -89,6 +99,7 @@ export class OutboundLink {
       head[RUN_GENERATION] = generation;
       head[RUN_COUNT] = count;
       head[RUN_VERSION] = runVersionWord(version, 0);
+      head[RUN_GROUP] = group;
       this.#sendParts(ENVELOPE.run, this.#runHead, bytes, offset, length);
       return this.#outbox.isEmpty;
     }
@@ -99,6 +110,7 @@ export class OutboundLink {
     words[word + RUN_GENERATION] = generation;
     words[word + RUN_COUNT] = count;
     words[word + RUN_VERSION] = runVersionWord(version, shift);
+    words[word + RUN_GROUP] = group;
     const to = at + RUN_HEAD_BYTES + shift;
     if (length <= COPY_BY_WORDS_BYTES_MAX && bytes === this.#source && this.#sourceWords.length > 0) {
       copyByWords(this.#bytes, words, to, bytes, this.#sourceWords, offset, length);

@@ -63,8 +63,8 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     mqtt.onPeerReplaced(peer);
     tellBroker(peer);
   };
-  links.onRun = (from, topic, generation, version, count, space, bytes, offset, length) =>
-    mqtt.onForwarded(from, topic, generation, version, count, space, bytes, offset, length);
+  links.onRun = (from, group, topic, generation, version, count, space, bytes, offset, length) =>
+    mqtt.onForwarded(from, group, topic, generation, version, count, space, bytes, offset, length);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
   return { cells, log, clock, transport, links, broker, mqtt, connections: new Connections([mqtt]) };
 }

@@ -260,3 +260,23 @@ test('mqtt.js: the server assigns an identifier where there is none', async (con
   const client = await connectClient(context, urlOf(broker), { protocolVersion: 5, clientId: '', manualConnect: false });
   await settle(client);
 });
+
+test('mqtt.js: a shared subscription gives each message to one member, in turn, over both shards', async (context) => {
+  const broker = await startBroker(context, SHARDS);
+  const inboxes: Inbox[] = [];
+  for (let member = 0; member < 4; member += 1) {
+    const client = await connectClient(context, urlOf(broker), { protocolVersion: 5 });
+    inboxes.push(new Inbox(client));
+    await client.subscribeAsync('$share/workers/jobs/#', { qos: 1 });
+  }
+  const everything = await connectClient(context, urlOf(broker));
+  const all = new Inbox(everything);
+  await everything.subscribeAsync('jobs/#', { qos: 1 });
+  const publisher = await connectClient(context, urlOf(broker));
+  const sent = Array.from({ length: 40 }, (_, i) => `${i}`);
+  await Promise.all(sent.map((payload) => publisher.publishAsync('jobs/a', payload, { qos: 1 })));
+  await all.until(40);
+  for (const inbox of inboxes) await inbox.until(10);
+  const got = inboxes.flatMap((inbox) => inbox.messages.map((message) => message.payload));
+  assert.deepEqual(got.sort(), [...sent].sort());
+});

@@ -41,7 +41,7 @@ for (const ending of ['terminate', 'throw', 'exit', 'close'] as const) {
     worker.on('error', (error) => {
       failure = String(error);
     });
-    const ended = once(worker, 'exit');
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
     if (ending === 'terminate') await worker.terminate();
     else sockets[0].write('go');
     await ended;

@@ -1,15 +1,15 @@
 import { assert } from '../../base/assert.js';
-import type { ShardId } from '../../broker/ports.js';
+import { NO_GROUP, type ShardId } from '../../broker/ports.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING, type SpaceId } from '../../transport/ports.js';
 import type { ProtocolEngine } from '../ports.js';
 import { endConnection } from './close.js';
 import { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
-import { deliver } from './deliver.js';
+import { deliver, deliverToMember } from './deliver.js';
 import { onRows } from './hot-path.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
-import { planOf } from './plan.js';
+import { groupOfOne, planOf } from './plan.js';
 import { onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSession } from './session-state.js';
 import { onSurrender } from './take-over.js';
@@ -80,16 +80,32 @@ export class MqttEngine implements ProtocolEngine {
     onRows(context, from, to);
   }
 
-  onForwarded(from: ShardId, topic: number, generation: number, version: 4 | 5, count: number, space: SpaceId, bytes: Uint8Array, offset: number, length: number): void {
+  onForwarded(
+    from: ShardId,
+    group: number,
+    topic: number,
+    generation: number,
+    version: 4 | 5,
+    count: number,
+    space: SpaceId,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     const context = this.#context;
+    context.run.set(space, bytes, offset, length, count, version);
+    // Peers forward to us what they have receivers for here; what reached us goes no further.
+    if (group !== NO_GROUP) {
+      const member = context.broker.sharedMember(group);
+      if (member !== null) deliverToMember(context, groupOfOne(member));
+      return;
+    }
     let routes = context.peerRoutes.get(from);
     if (routes === undefined) {
       routes = context.newRouteCache();
       context.peerRoutes.set(from, routes);
     }
     const route = routes.find(topic, generation) ?? routes.compile(topic, generation, routes.nameOf(topic, generation) ?? topicOf(bytes, offset));
-    context.run.set(space, bytes, offset, length, count, version);
-    // Peers forward to us what they have receivers for here; what reached us goes no further.
     deliver(context, planOf(context, route));
   }
 

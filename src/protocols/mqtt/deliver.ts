@@ -1,8 +1,7 @@
 import type { BlockId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
-import { type Group, NO_LIST, type Plan } from './plan.js';
-import { encodeSubscriptionIdentifiers } from './properties.js';
+import { type Group, groupOfOne, NO_LIST, type Plan } from './plan.js';
 import { frameLength } from './publish-frame.js';
 import { NO_SPACE, type RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
@@ -24,10 +23,17 @@ export function deliver(context: MqttContext, plan: Plan): void {
   }
   for (const receiver of plan.special) {
     if (receiver.noLocal && receiver.subscriber === run.session) continue;
-    const qos = Math.min(run.qos, receiver.qos) as 0 | 1 | 2;
-    const retain = receiver.retainAsPublished ? run.retain : 0;
-    deliverSpecial(context, receiver.subscriber, run, qos, retain, receiver.identifiers);
+    deliverSpecial(context, groupOfOne(receiver), run);
   }
+}
+
+/** The run in `context.run` to one member of a shared subscription. */
+export function deliverToMember(context: MqttContext, member: Group): void {
+  const run = context.run;
+  const session = member.sessions[0];
+  if (session.isSpecial && session.slot >= 0) deliverSpecial(context, member, run);
+  else if (run.qos === 0 || member.qos === 0) deliverQos0(context, member, run);
+  else deliverAcknowledged(context, member, run);
 }
 
 function deliverQos0(context: MqttContext, group: Group, run: RunView): void {
@@ -114,10 +120,12 @@ export function enqueue(context: MqttContext, session: MqttSession, delivery: De
   session.updateReady();
 }
 
-function deliverSpecial(context: MqttContext, session: MqttSession, run: RunView, qos: 0 | 1 | 2, retain: 0 | 1, identifiers: readonly number[]): void {
-  const encodedIdentifiers = identifiers.length === 0 ? null : encodeSubscriptionIdentifiers(identifiers);
+function deliverSpecial(context: MqttContext, group: Group, run: RunView): void {
+  const session = group.sessions[0];
+  const qos = Math.min(run.qos, group.qos) as 0 | 1 | 2;
+  const retain = group.retainAsPublished === 1 ? run.retain : 0;
   if (qos > 0) {
-    enqueue(context, session, deliveryOf(context, run, qos, retain, encodedIdentifiers));
+    enqueue(context, session, deliveryOf(context, run, qos, retain, group.identifiers));
     drainQueue(context, session);
     return;
   }
@@ -129,7 +137,7 @@ function deliverSpecial(context: MqttContext, session: MqttSession, run: RunView
   let offset = run.offset;
   for (let i = 0; i < run.count; i += 1) {
     const length = frameLength(run.bytes, offset);
-    const packet = encodeSpecial(session, run.bytes, offset, length, run.version, 0, retain, 0, 0, encodedIdentifiers);
+    const packet = encodeSpecial(session, run.bytes, offset, length, run.version, 0, retain, 0, 0, group.identifiers);
     if (packet === null) context.counters.droppedTooLarge += 1;
     else context.commands.sendCopy(session.slot, packet);
     offset += length;

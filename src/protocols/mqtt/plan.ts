@@ -1,4 +1,4 @@
-import type { Receiver, Route } from '../../broker/ports.js';
+import type { Receiver, Route, SharedGroup } from '../../broker/ports.js';
 import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
@@ -36,9 +36,17 @@ export interface Plan {
   readonly zero: readonly Group[];
   readonly acknowledged: readonly Group[];
   readonly special: readonly Receiver<MqttSession>[];
+  /** Shared subscriptions: one of the members each, message by message. */
+  readonly shared: readonly SharedMembers[];
   /** A topic that clients may not publish to. */
   readonly isRefused: boolean;
   readonly lists: readonly ListId[];
+}
+
+/** The members of a shared subscription on this shard, each as a group of its own, in the order of `group.members`. */
+export interface SharedMembers {
+  readonly group: SharedGroup<MqttSession>;
+  readonly members: readonly Group[];
 }
 
 /** The plan of a route, made anew when sessions came or went. */
@@ -79,20 +87,49 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
   // Without acknowledged receivers both QoS go the same way.
   const zeroGroups = acknowledged.size === 0 ? allGroups : [...zero.values()];
   if (zeroGroups !== allGroups) for (const group of zeroGroups) addList(context, group, lists);
-  return { epoch: context.sessionEpoch, all: allGroups, zero: zeroGroups, acknowledged: [...acknowledged.values()], special, isRefused: isReservedTopic(route.topic), lists };
+  return {
+    epoch: context.sessionEpoch,
+    all: allGroups,
+    zero: zeroGroups,
+    acknowledged: [...acknowledged.values()],
+    special,
+    shared: route.shared.map((group) => ({ group, members: group.members.map(groupOfOne) })),
+    isRefused: isReservedTopic(route.topic),
+    lists,
+  };
 }
 
 function join(groups: Map<string, Group>, receiver: Receiver<MqttSession>, qos: 0 | 1 | 2): void {
-  const version = receiver.subscriber.version;
-  const retainAsPublished = version === 5 && receiver.retainAsPublished ? 1 : 0;
-  const identifiers = version === 5 ? receiver.identifiers : [];
+  const { version, retainAsPublished, identifiers } = classOf(receiver);
   const key = `${version} ${qos} ${retainAsPublished} ${receiver.noLocal} ${identifiers.join(',')}`;
   let group = groups.get(key);
   if (group === undefined) {
-    group = { version, qos, retainAsPublished, noLocal: receiver.noLocal, identifiers: identifiers.length === 0 ? null : encodeSubscriptionIdentifiers(identifiers), sessions: [], list: NO_LIST };
+    group = { ...groupOfOne(receiver), qos };
     groups.set(key, group);
+  } else {
+    group.sessions.push(receiver.subscriber);
   }
-  group.sessions.push(receiver.subscriber);
+}
+
+/** A group with one receiver and what it was granted. */
+export function groupOfOne(receiver: Receiver<MqttSession>): Group {
+  const { version, retainAsPublished, identifiers } = classOf(receiver);
+  return {
+    version,
+    qos: receiver.qos,
+    retainAsPublished,
+    noLocal: receiver.noLocal,
+    identifiers: identifiers.length === 0 ? null : encodeSubscriptionIdentifiers(identifiers),
+    sessions: [receiver.subscriber],
+    list: NO_LIST,
+  };
+}
+
+/** What MQTT 3 clients do not have, they do not differ in. */
+function classOf(receiver: Receiver<MqttSession>): { version: 4 | 5; retainAsPublished: 0 | 1; identifiers: readonly number[] } {
+  const version = receiver.subscriber.version;
+  if (version === 4) return { version, retainAsPublished: 0, identifiers: [] };
+  return { version, retainAsPublished: receiver.retainAsPublished ? 1 : 0, identifiers: receiver.identifiers };
 }
 
 function addList(context: MqttContext, group: Group, lists: ListId[]): void {

@@ -1,16 +1,18 @@
-import type { Route } from '../../broker/ports.js';
+import { NO_GROUP, type Route, type ShardId } from '../../broker/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
-import { deliver } from './deliver.js';
-import { planOf } from './plan.js';
+import { deliver, deliverToMember } from './deliver.js';
+import { planOf, type SharedMembers } from './plan.js';
+import { frameLength } from './publish-frame.js';
 import { NO_SPACE } from './run-view.js';
 import type { MqttSession } from './session.js';
 import { throttleByLink } from './throttle.js';
 
 /** MQTT 5 §3.4.2.1: No matching subscribers, or success. */
 export function reasonOf(route: Route<MqttSession>): number {
-  return route.receivers.length === 0 && route.shards.length === 0 ? 0x10 : 0;
+  return route.receivers.length === 0 && route.shards.length === 0 && route.shared.length === 0 ? REASON.noMatchingSubscribers : REASON.success;
 }
 
 /** The route of a topic interned on this shard. */
@@ -25,14 +27,39 @@ export function routeOf(context: MqttContext, topic: TopicId): Route<MqttSession
  * @param connection who published, to be held back if a link is congested; null if nobody of this shard.
  */
 export function spread(context: MqttContext, connection: MqttConnection | null, topic: TopicId, route: Route<MqttSession>): void {
-  deliver(context, planOf(context, route));
-  if (route.shards.length === 0) return;
+  const plan = planOf(context, route);
+  deliver(context, plan);
+  for (const shard of route.shards) forwardRun(context, connection, shard, NO_GROUP, topic);
+  if (plan.shared.length > 0) spreadShared(context, connection, topic, plan.shared);
+}
+
+/** Shared subscriptions take turns message by message, so the run is taken apart. */
+function spreadShared(context: MqttContext, connection: MqttConnection | null, topic: TopicId, shared: readonly SharedMembers[]): void {
+  const run = context.run;
+  const { space, bytes, offset, length, count, version, connection: publisher, session } = run;
+  let position = offset;
+  for (let i = 0; i < count; i += 1) {
+    const frame = frameLength(bytes, position);
+    run.set(space, bytes, position, frame, 1, version);
+    run.connection = publisher;
+    run.session = session;
+    for (const { group, members } of shared) {
+      const turn = group.next();
+      if (turn < 0) forwardRun(context, connection, ~turn, group.numberOn(~turn), topic);
+      else deliverToMember(context, members[turn]);
+    }
+    position += frame;
+  }
+  run.set(space, bytes, offset, length, count, version);
+  run.connection = publisher;
+  run.session = session;
+}
+
+function forwardRun(context: MqttContext, connection: MqttConnection | null, shard: ShardId, group: number, topic: TopicId): void {
   const run = context.run;
   const generation = context.transport.topicGenerations[topic];
-  for (const shard of route.shards) {
-    const flows = context.runLinks.forward(shard, topic, generation, run.version, run.count, run.bytes, run.offset, run.length);
-    if (!flows && connection !== null) throttleByLink(context, connection, shard);
-  }
+  const flows = context.runLinks.forward(shard, group, topic, generation, run.version, run.count, run.bytes, run.offset, run.length);
+  if (!flows && connection !== null) throttleByLink(context, connection, shard);
 }
 
 /**

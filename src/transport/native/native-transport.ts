@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
-import { checkLayout, loadNative, type NativeReactor } from '../../native/door.js';
+import { checkLayout, loadNative, type NativeBinding, type NativeReactor } from '../../native/door.js';
 import {
   type ConnectionId,
   type ConnectionOptions,
@@ -46,6 +46,7 @@ export class NativeTransport implements Transport {
   readonly counters: Float64Array;
   readonly topicsMax: number;
   readonly topicGenerations: Int32Array;
+  readonly #binding: NativeBinding;
   readonly #reactor: NativeReactor;
   readonly #window: Uint8Array;
   readonly #virtualRows: Int32Array;
@@ -62,6 +63,7 @@ export class NativeTransport implements Transport {
     const binding = loadNative();
     if ('unavailable' in binding) throw new BrokerError('RMQ-1008', `(${binding.unavailable})`);
     checkLayout(binding, LAYOUT);
+    this.#binding = binding;
     const { connectionsMax, topicsMax, frameBytesMax } = options;
     assert(connectionsMax > 0 && topicsMax > 1 && frameBytesMax > 0, 'limits are positive');
     // Memory that is never touched is never taken: these are address space, not bytes in use.
@@ -85,10 +87,7 @@ export class NativeTransport implements Transport {
       scratch,
       window: this.#window,
       virtualRows: this.#virtualRows,
-      onTurn: (rowCount) => {
-        this.#onTurn(rowCount);
-        return this.commands.take();
-      },
+      onTurn: (rowCount) => this.#turn(rowCount),
       onVirtual: (rowCount) => this.#tellCarriers(rowCount),
     });
     this.commands = new NativeCommandSink(this.#reactor, commandRows, scratch);
@@ -110,6 +109,10 @@ export class NativeTransport implements Transport {
   }
 
   adopt(descriptor: number, options: ConnectionOptions): ConnectionId {
+    if (this.#phase === 'closed') {
+      this.#binding.closeDescriptor(descriptor);
+      return -1;
+    }
     const { framing, gated, frameBytesMax, highMarkBytes, lowMarkBytes, outputBytesMax } = options;
     return this.#reactor.adopt(descriptor, framing, gated, frameBytesMax, highMarkBytes, lowMarkBytes, outputBytesMax) ?? -1;
   }
@@ -193,6 +196,16 @@ export class NativeTransport implements Transport {
     this.#phase = 'closed';
     this.#sinks.length = 0;
     this.#reactor.close();
+  }
+
+  #turn(rowCount: number): number {
+    try {
+      this.#onTurn(rowCount);
+    } catch (error) {
+      this.commands.take(); // What half a turn wanted refers to bytes that will be others by the next.
+      throw error;
+    }
+    return this.commands.take();
   }
 
   /** Output and news of virtual connections. What the sinks command meanwhile leaves with them. */
