@@ -12,16 +12,10 @@ constexpr uint8_t pingRequest = 0xc0;
 
 bool isAckOf(uint8_t first) { return first == 0x40 || first == 0x50 || first == 0x62 || first == 0x70; }
 
-// The run of PUBLISH frames that the next frame may continue.
-struct Run {
-  int32_t* row = nullptr;
-  const uint8_t* topicField = nullptr;  // Length and bytes.
-  uint32_t topicFieldLength = 0;
-  uint8_t first = 0;
-};
+}  // namespace
 
 // Whether a complete frame of the run's first byte continues it: same topic, packet id not 0, v5: no properties.
-bool continues(const Run& run, const uint8_t* body, uint32_t remaining, uint8_t version) {
+bool Cutter::continues(const Run& run, const uint8_t* body, uint32_t remaining, uint8_t version) {
   bool hasId = (run.first & 0x06) != 0;
   uint32_t fields = run.topicFieldLength + (hasId ? 2 : 0) + (version == 5 ? 1 : 0);
   if (remaining < fields || std::memcmp(body, run.topicField, run.topicFieldLength) != 0) return false;
@@ -32,8 +26,6 @@ bool continues(const Run& run, const uint8_t* body, uint32_t remaining, uint8_t 
   }
   return version != 5 || *after == 0;
 }
-
-}  // namespace
 
 void Cutter::fault(Connection& connection, RowBatch& batch, int32_t number) {
   connection.isFaulted = true;
@@ -69,7 +61,7 @@ uint32_t Cutter::cut(Connection& connection, uint32_t from, uint32_t end, RowBat
 }
 
 // FAULT_* or 0. MQTT 5.0 §3.3.
-int32_t Cutter::publishFault(const Connection& connection, const uint8_t* frame, uint32_t header, uint32_t total, uint32_t& topicLength, bool& hasProperties) const {
+int32_t Cutter::publishFault(uint8_t version, const uint8_t* frame, uint32_t header, uint32_t total, uint32_t& topicLength, bool& hasProperties) {
   uint32_t qos = frame[0] >> 1 & 3;
   if (qos == 3 || (qos == 0 && (frame[0] & 0x08) != 0)) return FAULT_BAD_PUBLISH;
   const uint8_t* at = frame + header;
@@ -85,7 +77,7 @@ int32_t Cutter::publishFault(const Connection& connection, const uint8_t* frame,
     left -= 2;
   }
   hasProperties = topicLength == 0;
-  if (connection.version == 5) {
+  if (version == 5) {
     uint32_t properties = 0;
     int bytes = readVarint(at, left, properties);
     if (bytes <= 0 || left - static_cast<uint32_t>(bytes) < properties) return FAULT_BAD_PUBLISH;
@@ -94,6 +86,42 @@ int32_t Cutter::publishFault(const Connection& connection, const uint8_t* frame,
     return FAULT_BAD_PUBLISH;
   }
   return 0;
+}
+
+// A publisher mostly repeats its topic: that is looked for first.
+int32_t Cutter::topicFault(Connection& connection, const uint8_t* name, uint32_t length, int32_t& topic) {
+  if (connection.lastTopic >= 0 && topics_.equals(connection.lastTopic, name, length)) {
+    topic = topics_.pin(connection.lastTopic) ? connection.lastTopic : TopicTable::full;
+    return 0;
+  }
+  TopicCheck check = TopicCheck::good;
+  topic = topics_.internForBatch(name, length, check);
+  if (topic == TopicTable::none) return check == TopicCheck::notAName ? FAULT_BAD_TOPIC_NAME : FAULT_BAD_PUBLISH;
+  if (topic >= 0) connection.lastTopic = topic;
+  return 0;
+}
+
+bool Cutter::startRun(Connection& connection, uint32_t at, uint32_t header, uint32_t total, RowBatch& batch, Run& run) {
+  const uint8_t* frame = arena_ + at;
+  uint32_t topicLength = 0;
+  bool hasProperties = false;
+  int32_t topic = TopicTable::none;
+  int32_t number = publishFault(connection.version, frame, header, total, topicLength, hasProperties);
+  if (number == 0 && topicLength > 0) number = topicFault(connection, frame + header + 2, topicLength, topic);
+  if (number != 0) {
+    fault(connection, batch, number);
+    return false;
+  }
+  if (topic == TopicTable::full) {
+    connection.isHeld = true;
+    return false;
+  }
+  int32_t* row = frameRow(batch, connection, at, header, total);
+  row[ROW_KIND] = hasProperties ? EVENT_PUBLISH_PROPERTIES : EVENT_PUBLISH;
+  row[ROW_NUMBER] = topic;
+  row[ROW_EXTRA] = static_cast<int32_t>(frame[0] | topicLength << 8);
+  if (!hasProperties) run = Run{row, frame + header, 2 + topicLength, frame[0]};
+  return true;
 }
 
 uint32_t Cutter::cutMqtt(Connection& connection, uint32_t from, uint32_t end, RowBatch& batch) {
@@ -149,34 +177,7 @@ uint32_t Cutter::cutMqtt(Connection& connection, uint32_t from, uint32_t end, Ro
         continue;
       }
       run.row = nullptr;
-      uint32_t topicLength = 0;
-      bool hasProperties = false;
-      int32_t number = publishFault(connection, frame, header, total, topicLength, hasProperties);
-      int32_t topic = TopicTable::none;
-      if (number == 0 && topicLength > 0) {
-        const uint8_t* name = frame + header + 2;
-        if (connection.lastTopic >= 0 && topics_.equals(connection.lastTopic, name, topicLength)) {
-          topic = topics_.pin(connection.lastTopic) ? connection.lastTopic : TopicTable::full;
-        } else {
-          TopicCheck check = TopicCheck::good;
-          topic = topics_.internForBatch(name, topicLength, check);
-          if (topic == TopicTable::none) number = check == TopicCheck::notAName ? FAULT_BAD_TOPIC_NAME : FAULT_BAD_PUBLISH;
-        }
-        if (topic == TopicTable::full) {
-          connection.isHeld = true;
-          break;
-        }
-        if (topic >= 0) connection.lastTopic = topic;
-      }
-      if (number != 0) {
-        fault(connection, batch, number);
-        break;
-      }
-      int32_t* row = frameRow(batch, connection, at, header, total);
-      row[ROW_KIND] = hasProperties ? EVENT_PUBLISH_PROPERTIES : EVENT_PUBLISH;
-      row[ROW_NUMBER] = topic;
-      row[ROW_EXTRA] = static_cast<int32_t>(first | topicLength << 8);
-      if (!hasProperties) run = Run{row, frame + header, 2 + topicLength, first};
+      if (!startRun(connection, at, header, total, batch, run)) break;
     } else if (remaining == 2 && isAckOf(first) && readU16(frame + 2) != 0) {
       run.row = nullptr;
       uint32_t packetId = readU16(frame + 2);

@@ -33,13 +33,23 @@ class Cutter {
   uint32_t cut(Connection& connection, uint32_t from, uint32_t end, RowBatch& batch);
 
  private:
-  enum class Publish : uint8_t { row, joined, fault, full };
+  // The run of PUBLISH frames that the next frame may continue.
+  struct Run {
+    int32_t* row = nullptr;
+    const uint8_t* topicField = nullptr;  // Length and bytes.
+    uint32_t topicFieldLength = 0;
+    uint8_t first = 0;
+  };
 
   uint32_t cutMqtt(Connection& connection, uint32_t from, uint32_t end, RowBatch& batch);
   uint32_t cutPrefixed(Connection& connection, uint32_t from, uint32_t end, RowBatch& batch);
   int32_t* frameRow(RowBatch& batch, const Connection& connection, uint32_t at, uint32_t header, uint32_t total);
-  // A PUBLISH that does not continue a run. `run` becomes the row that the next frame may join.
-  int32_t publishFault(const Connection& connection, const uint8_t* frame, uint32_t header, uint32_t total, uint32_t& topicLength, bool& hasProperties) const;
+  static bool continues(const Run& run, const uint8_t* body, uint32_t remaining, uint8_t version);
+  // The row of a PUBLISH that does not continue a run. False if there is none: a fault, or the batch must end first.
+  bool startRun(Connection& connection, uint32_t at, uint32_t header, uint32_t total, RowBatch& batch, Run& run);
+  static int32_t publishFault(uint8_t version, const uint8_t* frame, uint32_t header, uint32_t total, uint32_t& topicLength, bool& hasProperties);
+  // FAULT_* or 0; `topic` may be TopicTable::full.
+  int32_t topicFault(Connection& connection, const uint8_t* name, uint32_t length, int32_t& topic);
   void fault(Connection& connection, RowBatch& batch, int32_t number);
 
   const uint8_t* arena_;

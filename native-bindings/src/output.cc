@@ -19,7 +19,7 @@ void Output::flush(Connection& connection) {
   if (index == noSegment) return;
   dropSegments(connection);
   if (connection.isOutputDead) return;
-  if (index + 1 == segments_.size() || segments_[index].next == noSegment) {
+  if (segments_[index].next == noSegment) {
     // The commonest case by far: one segment.
     const Segment& segment = segments_[index];
     if (segment.block == noBlock) {

@@ -142,6 +142,8 @@ class Reactor {
   void closeNow(Connection& connection, int32_t reason, int32_t error);
   void startLinger(Connection& connection);
   void onLingerTimer();
+
+  // virtual.cc.
   void deliverVirtual();
   void link(Connection& connection);
 
