@@ -10,6 +10,9 @@ const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { buildIfStale, DIST, hasNative, listFiles, ROOT } = require('./build.js');
 
+/** A test that hangs fails after that. */
+const TEST_MS_MAX = 120_000;
+
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 
@@ -30,8 +33,12 @@ if (files.length === 0) {
 process.stdout.write(
   `Node ${process.version}, transport ${hasNative() ? 'native and node' : 'node only: the native addon was not built'}, ${files.length} test files\n`,
 );
-const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-reporter=spec', ...flags, ...files], {
-  cwd: ROOT,
-  stdio: 'inherit',
-});
+const run = spawnSync(
+  process.execPath,
+  ['--enable-source-maps', '--test', '--test-reporter=spec', `--test-timeout=${TEST_MS_MAX}`, ...flags, ...files],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+  },
+);
 process.exit(run.status ?? 1);

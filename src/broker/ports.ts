@@ -146,7 +146,13 @@ export type PeerMessage =
   | { readonly kind: 'retain'; readonly ticket: number; readonly topic: string; readonly message: StoredMessage | null }
   | { readonly kind: 'retained'; readonly ticket: number; readonly status: 'stored' | 'quota-exceeded' }
   | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly discard: boolean }
-  | { readonly kind: 'surrender'; readonly ticket: number; readonly clientId: string; readonly discard: boolean; readonly claimant: ShardId }
+  | {
+      readonly kind: 'surrender';
+      readonly ticket: number;
+      readonly clientId: string;
+      readonly discard: boolean;
+      readonly claimant: ShardId;
+    }
   | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'release'; readonly clientId: string }

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { levelHash } from './level-hash.js';
-import { LevelTree, NO_NODE, PLUS, POUND, ROOT, levelEnd } from './level-tree.js';
+import { LevelTree, levelEnd, NO_NODE, PLUS, POUND, ROOT } from './level-tree.js';
 import type { StoredMessage } from './ports.js';
 
 const DOLLAR = 0x24;

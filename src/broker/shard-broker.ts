@@ -1,7 +1,17 @@
 import { assert } from '../base/assert.js';
 import { type Logger, SILENT_LOGGER } from '../base/logger.js';
 import { Interest } from './interest.js';
-import type { Broker, PeerLinks, PeerMessage, Receiver, Route, ShardId, StoredMessage, SubscribeRequest, SubscribeResult } from './ports.js';
+import type {
+  Broker,
+  PeerLinks,
+  PeerMessage,
+  Receiver,
+  Route,
+  ShardId,
+  StoredMessage,
+  SubscribeRequest,
+  SubscribeResult,
+} from './ports.js';
 import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
@@ -198,7 +208,9 @@ export class ShardBroker<S> implements Broker<S> {
 
   #announcementOf(filter: string, ticket: number): PeerMessage | null {
     if (!isShared(filter)) {
-      return this.#subscriptions.hasFilter(filter) ? { kind: 'interest-add', ticket, filter, wantsRetained: false, members: 0, group: 0 } : null;
+      return this.#subscriptions.hasFilter(filter)
+        ? { kind: 'interest-add', ticket, filter, wantsRetained: false, members: 0, group: 0 }
+        : null;
     }
     const group = this.#groups.get(filter);
     if (group === undefined || group.members.length === 0) return null;

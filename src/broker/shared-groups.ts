@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import type { Receiver, SharedGroup as SharedGroupPort, ShardId } from './ports.js';
+import type { Receiver, ShardId, SharedGroup as SharedGroupPort } from './ports.js';
 import { MergedReceiver, type Subscription } from './subscription.js';
 import { TopicTrie } from './topic-trie.js';
 

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { levelHash } from './level-hash.js';
-import { HAS_PLUS, HAS_POUND, LevelTree, NO_NODE, ROOT, levelEnd } from './level-tree.js';
+import { HAS_PLUS, HAS_POUND, LevelTree, levelEnd, NO_NODE, ROOT } from './level-tree.js';
 
 const DOLLAR = 0x24;
 const FRONTIER_INITIAL = 16;

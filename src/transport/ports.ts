@@ -117,9 +117,25 @@ export interface CommandSink {
    * Costs no copy where the result equals the input. A block is good until the next `submit`: a full command buffer or scratch is
    * drained by the sink itself without harm to blocks already built.
    */
-  buildBlock(space: SpaceId, offset: number, length: number, count: number, sourceVersion: 4 | 5, shape: BlockShape, identifiers: Uint8Array | null): BlockId;
+  buildBlock(
+    space: SpaceId,
+    offset: number,
+    length: number,
+    count: number,
+    sourceVersion: 4 | 5,
+    shape: BlockShape,
+    identifiers: Uint8Array | null,
+  ): BlockId;
   /** The same from bytes that are in no space (a stored message): they are copied. */
-  buildBlockCopy(bytes: Uint8Array, offset: number, length: number, count: number, sourceVersion: 4 | 5, shape: BlockShape, identifiers: Uint8Array | null): BlockId;
+  buildBlockCopy(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    count: number,
+    sourceVersion: 4 | 5,
+    shape: BlockShape,
+    identifiers: Uint8Array | null,
+  ): BlockId;
   /**
    * The block to one connection. QoS > 0: frames get the packet ids firstPacketId, +1, ... (after 65535 comes 1).
    * Sizes are not checked here: the caller knows which receivers announced a Maximum Packet Size.
@@ -168,7 +184,18 @@ export interface PeerAddress {
 }
 
 /** Counters in shared memory, one Float64 each, written by the transport only. */
-export const COUNTER = { bytesIn: 0, bytesOut: 1, framesIn: 2, droppedQos0: 3, reads: 4, writes: 5, turns: 6, acceptErrors: 7, outputBytes: 8, framesOut: 9 } as const;
+export const COUNTER = {
+  bytesIn: 0,
+  bytesOut: 1,
+  framesIn: 2,
+  droppedQos0: 3,
+  reads: 4,
+  writes: 5,
+  turns: 6,
+  acceptErrors: 7,
+  outputBytes: 8,
+  framesOut: 9,
+} as const;
 export const COUNTERS_COUNT = 16;
 
 export interface Transport {

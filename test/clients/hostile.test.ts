@@ -51,7 +51,8 @@ test('hostile: silence for one and a half times the keep-alive hears 0x8D; a pin
 test('hostile: more QoS 2 publishes in progress than the Receive Maximum hear 0x93', async (context) => {
   const broker = await startBroker(context, 'mqtt.receive_max=10');
   const client = await RawClient.connect(context, urlOf(broker));
-  for (let messageId = 1; messageId <= 11; messageId += 1) client.say({ cmd: 'publish', topic: 't', payload: 'x', qos: 2, messageId, dup: false, retain: false });
+  for (let messageId = 1; messageId <= 11; messageId += 1)
+    client.say({ cmd: 'publish', topic: 't', payload: 'x', qos: 2, messageId, dup: false, retain: false });
   assert.equal((await client.hear('disconnect')).reasonCode, 0x93);
 });
 
@@ -65,7 +66,10 @@ test('hostile: a QoS 2 message that is sent twice is delivered once', async (con
   client.say({ cmd: 'pubrel', messageId: 5 });
   await client.hear('pubcomp');
   client.say({ cmd: 'publish', topic: 't', payload: 'last', qos: 2, messageId: 5, dup: false, retain: false });
-  await receiver.until(() => receiver.packets.some((packet) => packet.cmd === 'publish' && packet.payload.toString() === 'last'), 'the last message');
+  await receiver.until(
+    () => receiver.packets.some((packet) => packet.cmd === 'publish' && packet.payload.toString() === 'last'),
+    'the last message',
+  );
   assert.equal(receiver.count('publish'), 2);
 });
 
@@ -74,7 +78,8 @@ test('hostile: a client’s Receive Maximum is kept, and nothing is lost by it',
   const receiver = await RawClient.connect(context, urlOf(broker), { properties: { receiveMaximum: 3 } });
   await receiver.subscribe('t', 1);
   const publisher = await RawClient.connect(context, urlOf(broker));
-  for (let messageId = 1; messageId <= 20; messageId += 1) publisher.say({ cmd: 'publish', topic: 't', payload: `${messageId}`, qos: 1, messageId, dup: false, retain: false });
+  for (let messageId = 1; messageId <= 20; messageId += 1)
+    publisher.say({ cmd: 'publish', topic: 't', payload: `${messageId}`, qos: 1, messageId, dup: false, retain: false });
   await publisher.until(() => publisher.count('puback') === 20, 'all PUBACKs');
   await receiver.until(() => receiver.count('publish') === 3, 'three messages');
   receiver.say({ cmd: 'pingreq' });
@@ -83,7 +88,8 @@ test('hostile: a client’s Receive Maximum is kept, and nothing is lost by it',
   receiver.onPacket = (packet) => {
     if (packet.cmd === 'publish' && packet.messageId !== undefined) receiver.say({ cmd: 'puback', messageId: packet.messageId });
   };
-  for (const packet of receiver.packets) if (packet.cmd === 'publish' && packet.messageId !== undefined) receiver.say({ cmd: 'puback', messageId: packet.messageId });
+  for (const packet of receiver.packets)
+    if (packet.cmd === 'publish' && packet.messageId !== undefined) receiver.say({ cmd: 'puback', messageId: packet.messageId });
   await receiver.until(() => receiver.count('publish') === 20, 'all messages');
   const payloads = receiver.packets.flatMap((packet) => (packet.cmd === 'publish' ? [packet.payload.toString()] : []));
   assert.deepEqual(
@@ -95,7 +101,11 @@ test('hostile: a client’s Receive Maximum is kept, and nothing is lost by it',
 test('hostile: a message larger than the client’s Maximum Packet Size is left out, the next one comes', async (context) => {
   const broker = await startBroker(context, SHARDS);
   const receiver = await RawClient.connect(context, urlOf(broker), { properties: { maximumPacketSize: 100 } });
-  for (const [filter, qos] of [['zero', 0], ['one', 1]] as const) await receiver.subscribe(filter, qos);
+  for (const [filter, qos] of [
+    ['zero', 0],
+    ['one', 1],
+  ] as const)
+    await receiver.subscribe(filter, qos);
   const publisher = await RawClient.connect(context, urlOf(broker));
   let messageId = 0;
   for (const topic of ['zero', 'one']) {
@@ -114,7 +124,14 @@ test('hostile: what follows a refused CONNECT is never looked at', async (contex
   const watcher = await RawClient.connect(context, urlOf(broker));
   await watcher.subscribe('#', 1);
   const refused = await RawClient.open(context, urlOf(broker));
-  refused.say({ cmd: 'connect', clientId: 'r', protocolVersion: 5, clean: true, keepalive: 0, properties: { authenticationMethod: 'NONE' } });
+  refused.say({
+    cmd: 'connect',
+    clientId: 'r',
+    protocolVersion: 5,
+    clean: true,
+    keepalive: 0,
+    properties: { authenticationMethod: 'NONE' },
+  });
   refused.say({ cmd: 'publish', topic: 't', payload: 'never', qos: 0, dup: false, retain: false });
   assert.equal((await refused.hear('connack')).reasonCode, 0x8c);
   await refused.closed();

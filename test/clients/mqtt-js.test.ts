@@ -147,7 +147,10 @@ test('mqtt.js: topic aliases both ways, the publisher’s never leak', async (co
 
 test('mqtt.js: no local keeps a client’s own messages from it', async (context) => {
   const broker = await startBroker(context, SHARDS);
-  const [one, two] = [await connectClient(context, urlOf(broker), { protocolVersion: 5 }), await connectClient(context, urlOf(broker), { protocolVersion: 5 })];
+  const [one, two] = [
+    await connectClient(context, urlOf(broker), { protocolVersion: 5 }),
+    await connectClient(context, urlOf(broker), { protocolVersion: 5 }),
+  ];
   const inbox = new Inbox(one);
   await one.subscribeAsync('nl', { qos: 1, nl: true });
   for (const qos of [0, 1, 2] as const) await one.publishAsync('nl', 'own', { qos });

@@ -45,7 +45,15 @@ for (const qos of [1, 2] as const) {
       const publish = (): void => {
         if (sequence === MESSAGES) return;
         const messageId = (sequence % 65535) + 1;
-        publisher.say({ cmd: 'publish', topic: `seq/${index}`, payload: `${index} ${sequence}`, qos, messageId, dup: false, retain: false });
+        publisher.say({
+          cmd: 'publish',
+          topic: `seq/${index}`,
+          payload: `${index} ${sequence}`,
+          qos,
+          messageId,
+          dup: false,
+          retain: false,
+        });
         sequence += 1;
       };
       publisher.onPacket = (packet) => {

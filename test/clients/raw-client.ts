@@ -39,9 +39,21 @@ export class RawClient {
   }
 
   /** Opens, connects and waits for a CONNACK that accepts. */
-  static async connect(context: TestContext, url: string, fields: Partial<mqttPacket.IConnectPacket> = {}, version: 4 | 5 = 5): Promise<RawClient> {
+  static async connect(
+    context: TestContext,
+    url: string,
+    fields: Partial<mqttPacket.IConnectPacket> = {},
+    version: 4 | 5 = 5,
+  ): Promise<RawClient> {
     const client = await RawClient.open(context, url, version);
-    client.say({ cmd: 'connect', clientId: `raw-${Math.random().toString(36).slice(2)}`, protocolVersion: version, clean: true, keepalive: 0, ...fields });
+    client.say({
+      cmd: 'connect',
+      clientId: `raw-${Math.random().toString(36).slice(2)}`,
+      protocolVersion: version,
+      clean: true,
+      keepalive: 0,
+      ...fields,
+    });
     const connack = await client.hear('connack');
     const code = version === 5 ? connack.reasonCode : connack.returnCode;
     if (code !== 0) throw new Error(`CONNACK says ${code}`);

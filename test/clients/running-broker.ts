@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { SILENT_LOGGER } from '../../src/base/logger.js';
-import { startNode } from '../../src/runtime/node.js';
 import type { RunningNode } from '../../src/launcher/ports.js';
+import { startNode } from '../../src/runtime/node.js';
 import { loadSettings } from '../../src/settings/parse.js';
 
 /** A whole broker in this process, on ports of its own, gone when the test ends. */
@@ -38,7 +38,11 @@ export async function connectClient(context: TestContext, url: string, options: 
 }
 
 /** As `connectClient`, with an inbox that is there before the first message can be. */
-export async function connectInbox(context: TestContext, url: string, options: IClientOptions = {}): Promise<{ client: MqttClient; inbox: Inbox }> {
+export async function connectInbox(
+  context: TestContext,
+  url: string,
+  options: IClientOptions = {},
+): Promise<{ client: MqttClient; inbox: Inbox }> {
   const client = mqtt.connect(url, { reconnectPeriod: 0, connectTimeout: 5_000, ...options });
   context.after(() => client.endAsync(true));
   const inbox = new Inbox(client);

@@ -105,7 +105,8 @@ export class MqttEngine implements ProtocolEngine {
       routes = context.newRouteCache();
       context.peerRoutes.set(from, routes);
     }
-    const route = routes.find(topic, generation) ?? routes.compile(topic, generation, routes.nameOf(topic, generation) ?? topicOf(bytes, offset));
+    const route =
+      routes.find(topic, generation) ?? routes.compile(topic, generation, routes.nameOf(topic, generation) ?? topicOf(bytes, offset));
     deliver(context, planOf(context, route));
   }
 

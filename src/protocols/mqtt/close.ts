@@ -20,7 +20,10 @@ export function endConnection(context: MqttContext, connection: MqttConnection, 
   if (connection.phase === 'closing') return;
   if (connection.phase === 'connected') sayDisconnect(context, connection, reasonCode, sentence);
   if (context.log.isEnabled('debug')) {
-    context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id, client: connection.session?.clientId });
+    context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, {
+      connection: connection.id,
+      client: connection.session?.clientId,
+    });
   }
   closeConnection(context, connection, true);
 }
@@ -29,7 +32,17 @@ export function endConnection(context: MqttContext, connection: MqttConnection, 
 export function refuseConnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
   if (connection.phase === 'closing') return;
   const reasonString = connection.version === 5 && connection.wantsProblemInformation ? { reasonString: sentence } : {};
-  say(context, connection, encodeConnack({ version: connection.version, sessionPresent: false, reasonCode, properties: reasonString, maxBytes: connection.packetBytesMax }));
+  say(
+    context,
+    connection,
+    encodeConnack({
+      version: connection.version,
+      sessionPresent: false,
+      reasonCode,
+      properties: reasonString,
+      maxBytes: connection.packetBytesMax,
+    }),
+  );
   context.counters.connectionsRefused += 1;
   context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id });
   closeConnection(context, connection, true);
@@ -49,7 +62,8 @@ export function closeConnection(context: MqttContext, connection: MqttConnection
 export function forgetConnection(context: MqttContext, connection: MqttConnection, cause: string): void {
   if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
   const session = connection.session;
-  if (context.log.isEnabled('debug')) context.log.debug('client.disconnected', cause, { connection: connection.id, client: session?.clientId });
+  if (context.log.isEnabled('debug'))
+    context.log.debug('client.disconnected', cause, { connection: connection.id, client: session?.clientId });
   connection.phase = 'closing';
   detachSession(context, connection, true);
   context.silence.cancel(connection.id);

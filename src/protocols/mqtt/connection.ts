@@ -1,5 +1,5 @@
 import type { ConnectionId } from '../../transport/ports.js';
-import { OutboundAliases } from './outbound-aliases.js';
+import type { OutboundAliases } from './outbound-aliases.js';
 import type { MqttSession } from './session.js';
 import type { Will } from './will.js';
 

@@ -55,7 +55,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
   const commands = context.commands;
   const sessions = group.sessions;
   const count = run.count;
-  const qos = (run.qos < group.qos ? run.qos : group.qos) as 1 | 2;
+  const qos = Math.min(run.qos, group.qos) as 1 | 2;
   let block: BlockId = NO_BLOCK;
   let delivery: Delivery | null = null;
   let held = 0;
@@ -92,7 +92,8 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
 
 function buildBlock(context: MqttContext, group: Group, run: RunView, qos: 0 | 1 | 2): BlockId {
   const shape = shapeOf(group.version, qos, group.retainAsPublished === 1 ? run.retain : 0, 0);
-  if (run.space === NO_SPACE) return context.commands.buildBlockCopy(run.bytes, run.offset, run.length, run.count, run.version, shape, group.identifiers);
+  if (run.space === NO_SPACE)
+    return context.commands.buildBlockCopy(run.bytes, run.offset, run.length, run.count, run.version, shape, group.identifiers);
   return context.commands.buildBlock(run.space, run.offset, run.length, run.count, run.version, shape, group.identifiers);
 }
 

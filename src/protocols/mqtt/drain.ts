@@ -48,19 +48,44 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
   const length = framesLength(run.bytes, entry.offset, count);
   const bytes = run.expiryOffset < 0 ? run.bytes : agedFrame(run, context.nowMs);
   const shape = shapeOf(session.version, qos, entry.delivery.retain, 0);
-  const block = context.commands.buildBlockCopy(bytes, entry.offset, length, count, run.version, shape, session.version === 5 ? entry.delivery.identifiers : null);
+  const block = context.commands.buildBlockCopy(
+    bytes,
+    entry.offset,
+    length,
+    count,
+    run.version,
+    shape,
+    session.version === 5 ? entry.delivery.identifiers : null,
+  );
   const packetId = outbound === null ? 0 : openIds(outbound, entry, count);
   context.commands.sendBlock(session.slot, block, packetId);
   queue.take(count, length);
   return length;
 }
 
-function sendSpecial(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry, outbound: Outbound | null): number {
+function sendSpecial(
+  context: MqttContext,
+  session: MqttSession,
+  queue: MessageQueue,
+  entry: QueueEntry,
+  outbound: Outbound | null,
+): number {
   const { run, qos, retain, identifiers } = entry.delivery;
   const length = frameLength(run.bytes, entry.offset);
   const bytes = run.expiryOffset < 0 ? run.bytes : agedFrame(run, context.nowMs);
   // The size does not depend on the packet id: an oversize packet takes none.
-  const packet = encodeSpecial(session, bytes, entry.offset, length, run.version, qos, retain, 0, qos > 0 ? (outbound as Outbound).nextPacketId : 0, identifiers);
+  const packet = encodeSpecial(
+    session,
+    bytes,
+    entry.offset,
+    length,
+    run.version,
+    qos,
+    retain,
+    0,
+    qos > 0 ? (outbound as Outbound).nextPacketId : 0,
+    identifiers,
+  );
   if (packet === null) context.counters.droppedTooLarge += 1;
   else {
     if (outbound !== null) openIds(outbound, entry, 1);

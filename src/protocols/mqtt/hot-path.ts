@@ -1,4 +1,15 @@
-import { EVENT, ROW_CONNECTION, ROW_COUNT, ROW_EXTRA, ROW_INTS, ROW_KIND, ROW_LENGTH, ROW_NUMBER, ROW_OFFSET, SPACE_ARENA } from '../../transport/ports.js';
+import {
+  EVENT,
+  ROW_CONNECTION,
+  ROW_COUNT,
+  ROW_EXTRA,
+  ROW_INTS,
+  ROW_KIND,
+  ROW_LENGTH,
+  ROW_NUMBER,
+  ROW_OFFSET,
+  SPACE_ARENA,
+} from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import { onAcks } from './on-ack.js';
@@ -27,10 +38,12 @@ export function onRows(context: MqttContext, from: number, to: number): void {
         if (connection.phase === 'connected') onPublishRun(context, connection, at);
         break;
       case EVENT.acks:
-        if (connection.phase === 'connected') onAcks(context, connection, rows[at + ROW_EXTRA], rows[at + ROW_NUMBER], rows[at + ROW_COUNT]);
+        if (connection.phase === 'connected')
+          onAcks(context, connection, rows[at + ROW_EXTRA], rows[at + ROW_NUMBER], rows[at + ROW_COUNT]);
         break;
       case EVENT.publishProperties:
-        if (connection.phase === 'connected') onPublishWithProperties(context, connection, rows[at + ROW_OFFSET], rows[at + ROW_LENGTH], rows[at + ROW_NUMBER]);
+        if (connection.phase === 'connected')
+          onPublishWithProperties(context, connection, rows[at + ROW_OFFSET], rows[at + ROW_LENGTH], rows[at + ROW_NUMBER]);
         break;
       case EVENT.ping:
         onPing(context, connection);

@@ -64,13 +64,14 @@ function onFinished(context: MqttContext, session: MqttSession, firstPacketId: n
 
 function onPubrec(context: MqttContext, connection: MqttConnection, session: MqttSession, packetId: number): void {
   const outbound = session.outbound;
-  if (outbound !== null && outbound.receive(packetId)) {
+  if (outbound?.receive(packetId)) {
     session.acknowledged += 1;
     context.commands.ack(connection.id, FIRST_BYTE.pubrel, packetId);
     return;
   }
   // An id we do not know: the client may only be behind. MQTT 5 lets us say so (§3.6.2.1).
-  if (connection.version !== 5 || (outbound !== null && outbound.stateOf(packetId) !== FREE)) context.commands.ack(connection.id, FIRST_BYTE.pubrel, packetId);
+  if (connection.version !== 5 || (outbound !== null && outbound.stateOf(packetId) !== FREE))
+    context.commands.ack(connection.id, FIRST_BYTE.pubrel, packetId);
   else sayUnknown(context, connection, FIRST_BYTE.pubrel, packetId);
 }
 
@@ -83,7 +84,7 @@ function onPubrels(context: MqttContext, connection: MqttConnection, session: Mq
     return;
   }
   forEachId(firstPacketId, count, (packetId) => {
-    if (received !== null && received.remove(packetId)) context.commands.ack(connection.id, FIRST_BYTE.pubcomp, packetId);
+    if (received?.remove(packetId)) context.commands.ack(connection.id, FIRST_BYTE.pubcomp, packetId);
     else sayUnknown(context, connection, FIRST_BYTE.pubcomp, packetId);
   });
 }

@@ -45,7 +45,8 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
 
 function refusalOf(context: MqttContext, packet: ConnectPacket): { reasonCode: number; sentence: string } | null {
   if (context.isDraining) return { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down' };
-  if (packet.authenticationMethod !== null) return { reasonCode: REASON.badAuthenticationMethod, sentence: 'no enhanced authentication method is configured' };
+  if (packet.authenticationMethod !== null)
+    return { reasonCode: REASON.badAuthenticationMethod, sentence: 'no enhanced authentication method is configured' };
   if (packet.clientId === '' && packet.version !== 5 && !packet.cleanStart) {
     return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'an empty client identifier needs a clean session' }; // MQTT-3.1.3-8 of 3.1.1
   }
@@ -62,7 +63,14 @@ function assignClientId(context: MqttContext): string {
 }
 
 /** The session is ours alone: resume it or make a new one, and say so. */
-function onClaimed(context: MqttContext, connection: MqttConnection, packet: ConnectPacket, clientId: string, isAssigned: boolean, state: Uint8Array | null): void {
+function onClaimed(
+  context: MqttContext,
+  connection: MqttConnection,
+  packet: ConnectPacket,
+  clientId: string,
+  isAssigned: boolean,
+  state: Uint8Array | null,
+): void {
   const existing = context.sessions.get(clientId) ?? null;
   assert(existing === null || !packet.cleanStart, 'a clean start ended the earlier session');
   if (existing === null && state !== null) {
@@ -99,7 +107,14 @@ function grantedExpiry(context: MqttContext, packet: ConnectPacket): number {
   return packet.sessionExpirySeconds === EXPIRY_NEVER ? maximum : Math.min(packet.sessionExpirySeconds, maximum);
 }
 
-function admit(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket, isPresent: boolean, isAssigned: boolean): void {
+function admit(
+  context: MqttContext,
+  connection: MqttConnection,
+  session: MqttSession,
+  packet: ConnectPacket,
+  isPresent: boolean,
+  isAssigned: boolean,
+): void {
   const keepAliveSeconds = grantedKeepAlive(context, packet);
   connection.silenceTicksMax = Math.ceil(keepAliveSeconds * 1.5 * TICKS_PER_SECOND);
   if (connection.silenceTicksMax > 0) context.silence.schedule(connection.id, context.transport.now() + connection.silenceTicksMax);
@@ -109,7 +124,13 @@ function admit(context: MqttContext, connection: MqttConnection, session: MqttSe
   if (isPresent) context.sessionEpoch += 1;
   const properties = connackProperties(context, session, packet, keepAliveSeconds, isAssigned);
   const maxBytes = connection.packetBytesMax;
-  const connack = encodeConnack({ version: connection.version, sessionPresent: isPresent, reasonCode: REASON.success, properties, maxBytes });
+  const connack = encodeConnack({
+    version: connection.version,
+    sessionPresent: isPresent,
+    reasonCode: REASON.success,
+    properties,
+    maxBytes,
+  });
   if (connack.length === 0) {
     closeConnection(context, connection, false); // The client takes no packet as long as a CONNACK.
     return;
@@ -118,7 +139,13 @@ function admit(context: MqttContext, connection: MqttConnection, session: MqttSe
   context.commands.admit(connection.id, session.version, context.limits.packetBytesMax);
   if (context.log.isEnabled('debug')) {
     const { version } = connection;
-    context.log.debug('client.connected', 'client connected', { client: session.clientId, connection: connection.id, version, keepAliveSeconds, clean: packet.cleanStart });
+    context.log.debug('client.connected', 'client connected', {
+      client: session.clientId,
+      connection: connection.id,
+      version,
+      keepAliveSeconds,
+      clean: packet.cleanStart,
+    });
   }
   session.updateReady();
   if (isPresent) resend(context, session);
@@ -133,7 +160,13 @@ function grantedKeepAlive(context: MqttContext, packet: ConnectPacket): number {
 }
 
 /** What we grant, where it differs from what the client asked for or from what silence would mean (§3.2.2.3). */
-function connackProperties(context: MqttContext, session: MqttSession, packet: ConnectPacket, keepAliveSeconds: number, isAssigned: boolean): ConnackProperties {
+function connackProperties(
+  context: MqttContext,
+  session: MqttSession,
+  packet: ConnectPacket,
+  keepAliveSeconds: number,
+  isAssigned: boolean,
+): ConnackProperties {
   if (packet.version !== 5) return {};
   const { limits } = context;
   const asked = packet.sessionExpirySeconds;

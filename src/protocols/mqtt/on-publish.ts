@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.js';
-import { WireWriter } from '../../wire/writer.js';
 import type { Route } from '../../broker/ports.js';
 import { SPACE_ARENA, type TopicId } from '../../transport/ports.js';
+import { WireWriter } from '../../wire/writer.js';
 import { endConnection, refuseViolation } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { FIRST_BYTE, REASON } from './constants.js';
@@ -10,9 +10,9 @@ import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { encodeAck } from './encode.js';
 import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
-import { frameLength, packetIdOf } from './publish-frame.js';
 import { planOf } from './plan.js';
 import { publishFrame, reasonOf, retainRun, routeOf, spread } from './publish.js';
+import { frameLength, packetIdOf } from './publish-frame.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
 import type { MqttSession } from './session.js';
 
@@ -47,7 +47,15 @@ export function onPublishQos2(context: MqttContext, connection: MqttConnection, 
   context.commands.ackRun(connection.id, FIRST_BYTE.pubrec, version === 5 ? reasonOf(route) : 0, SPACE_ARENA, offset, count);
 }
 
-function publishStretch(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>, offset: number, length: number, count: number): void {
+function publishStretch(
+  context: MqttContext,
+  connection: MqttConnection,
+  topic: TopicId,
+  route: Route<MqttSession>,
+  offset: number,
+  length: number,
+  count: number,
+): void {
   if (count === 0) return;
   const run = context.run;
   run.set(SPACE_ARENA, run.bytes, offset, length, count, run.version);
@@ -92,7 +100,13 @@ export function onPublishRefused(context: MqttContext, connection: MqttConnectio
 }
 
 /** One MQTT 5 PUBLISH with properties, or with an alias in place of its topic. */
-export function onPublishWithProperties(context: MqttContext, connection: MqttConnection, offset: number, length: number, topic: TopicId): void {
+export function onPublishWithProperties(
+  context: MqttContext,
+  connection: MqttConnection,
+  offset: number,
+  length: number,
+  topic: TopicId,
+): void {
   const bytes = context.transport.arena;
   try {
     decodePublishProperties(bytes, offset, length, 5, view);
@@ -116,7 +130,12 @@ export function onPublishWithProperties(context: MqttContext, connection: MqttCo
   }
   const name = connection.inboundAliases?.[alias] ?? null;
   if (alias === 0 || name === null) {
-    endConnection(context, connection, REASON.protocolError, alias === 0 ? 'a PUBLISH without topic and alias' : 'the topic alias was not set');
+    endConnection(
+      context,
+      connection,
+      REASON.protocolError,
+      alias === 0 ? 'a PUBLISH without topic and alias' : 'the topic alias was not set',
+    );
     return;
   }
   publishAliased(context, connection, name);
@@ -156,7 +175,8 @@ function publishAliased(context: MqttContext, connection: MqttConnection, topicB
   const frame = writer.bytes;
   const route = publishFrame(context, connection, topicBytes, frame, 5);
   const acknowledgeNow = (): void => {
-    if (qos > 0 && connection.phase === 'connected') acknowledge(context, connection, qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec, packetId, reasonOf(route));
+    if (qos > 0 && connection.phase === 'connected')
+      acknowledge(context, connection, qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec, packetId, reasonOf(route));
   };
   if (isRetained) retainRun(context, route.topic, 0, frame.length, isEmpty, acknowledgeNow);
   else acknowledgeNow();

@@ -108,5 +108,9 @@ export function onRelieved(context: MqttContext, connection: MqttConnection): vo
 
 /** The connection is gone, whoever ended it. */
 export function onClosed(context: MqttContext, connection: MqttConnection, cause: number): void {
-  forgetConnection(context, connection, cause === CLOSE.budget ? 'output budget exceeded' : cause === CLOSE.byUs ? 'closed by us' : 'closed by peer');
+  forgetConnection(
+    context,
+    connection,
+    cause === CLOSE.budget ? 'output budget exceeded' : cause === CLOSE.byUs ? 'closed by us' : 'closed by peer',
+  );
 }

@@ -31,7 +31,8 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   }
   context.broker.subscribe(session, requests, (results) => {
     if (session.connection !== connection || connection.phase !== 'connected') return;
-    for (const [i, result] of results.entries()) codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
+    for (const [i, result] of results.entries())
+      codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
     const { version, packetBytesMax } = connection;
     say(context, connection, encodeSuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
     for (const [i, result] of results.entries()) sendRetained(context, session, requests[i], result);

@@ -63,7 +63,7 @@ export class Outbound {
   room(): number {
     const byWindow = this.#window - this.#inFlight;
     const bySpan = SPAN_MAX - (this.#head - this.#tail);
-    return byWindow < bySpan ? byWindow : bySpan;
+    return Math.min(byWindow, bySpan);
   }
 
   /** Takes `count` consecutive packet ids. @returns the first. */

@@ -1,7 +1,7 @@
+import type { WireReader } from '../../wire/reader.js';
 import { scanUtf8, TEXT_HAS_NUL, TEXT_MALFORMED } from '../../wire/utf8.js';
 import { varintLength } from '../../wire/varint.js';
 import { WireWriter } from '../../wire/writer.js';
-import type { WireReader } from '../../wire/reader.js';
 import { PACKET, PROPERTY, REASON } from './constants.js';
 import { malformed, ProtocolViolation, protocolError } from './errors.js';
 

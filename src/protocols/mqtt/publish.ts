@@ -12,14 +12,19 @@ import { throttleByLink } from './throttle.js';
 
 /** MQTT 5 §3.4.2.1: No matching subscribers, or success. */
 export function reasonOf(route: Route<MqttSession>): number {
-  return route.receivers.length === 0 && route.shards.length === 0 && route.shared.length === 0 ? REASON.noMatchingSubscribers : REASON.success;
+  return route.receivers.length === 0 && route.shards.length === 0 && route.shared.length === 0
+    ? REASON.noMatchingSubscribers
+    : REASON.success;
 }
 
 /** The route of a topic interned on this shard. */
 export function routeOf(context: MqttContext, topic: TopicId): Route<MqttSession> {
   const generation = context.transport.topicGenerations[topic];
   const routes = context.routes;
-  return routes.find(topic, generation) ?? routes.compile(topic, generation, routes.nameOf(topic, generation) ?? context.transport.topicName(topic));
+  return (
+    routes.find(topic, generation) ??
+    routes.compile(topic, generation, routes.nameOf(topic, generation) ?? context.transport.topicName(topic))
+  );
 }
 
 /**
@@ -66,7 +71,13 @@ function forwardRun(context: MqttContext, connection: MqttConnection | null, sha
  * Publishes one frame that is not in the arena: a will, or a PUBLISH whose alias was resolved.
  * @param frame a PUBLISH of `version` with its full topic, whose UTF-8 bytes are `topicBytes`.
  */
-export function publishFrame(context: MqttContext, connection: MqttConnection | null, topicBytes: Uint8Array, frame: Uint8Array, version: 4 | 5): Route<MqttSession> {
+export function publishFrame(
+  context: MqttContext,
+  connection: MqttConnection | null,
+  topicBytes: Uint8Array,
+  frame: Uint8Array,
+  version: 4 | 5,
+): Route<MqttSession> {
   const topic = context.transport.internTopic(topicBytes);
   const route = routeOf(context, topic);
   const run = context.run;
@@ -80,7 +91,14 @@ export function publishFrame(context: MqttContext, connection: MqttConnection | 
 }
 
 /** Makes the run in `context.run` the retained message of its topic: the last frame counts, an empty payload removes (§3.3.1.3). */
-export function retainRun(context: MqttContext, topic: string, lastFrameOffset: number, lastFrameLength: number, isEmpty: boolean, done: () => void): void {
+export function retainRun(
+  context: MqttContext,
+  topic: string,
+  lastFrameOffset: number,
+  lastFrameLength: number,
+  isEmpty: boolean,
+  done: () => void,
+): void {
   const run = context.run;
   const settle = (status: 'stored' | 'quota-exceeded'): void => {
     if (status === 'quota-exceeded') context.counters.retainedRefused += 1;
@@ -92,6 +110,12 @@ export function retainRun(context: MqttContext, topic: string, lastFrameOffset: 
   }
   const stored = run.count === 1 ? run.stored(context.nowMs) : null;
   const frame = stored === null ? run.bytes.slice(lastFrameOffset, lastFrameOffset + lastFrameLength) : stored.bytes;
-  const message = { topic, frame, version: run.version, receivedAtMs: context.nowMs, expiresAtMs: stored === null ? 0 : stored.expiresAtMs };
+  const message = {
+    topic,
+    frame,
+    version: run.version,
+    receivedAtMs: context.nowMs,
+    expiresAtMs: stored === null ? 0 : stored.expiresAtMs,
+  };
   context.broker.retain(topic, message, settle);
 }

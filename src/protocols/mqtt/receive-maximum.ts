@@ -1,6 +1,6 @@
-import { REASON } from './constants.js';
 import { endConnection } from './close.js';
 import type { MqttConnection } from './connection.js';
+import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 
 /**

@@ -20,7 +20,9 @@ interface SessionState {
 
 export function encodeSessionState(context: MqttContext, session: MqttSession): Uint8Array {
   const inFlight: SessionState['inFlight'][number][] = [];
-  session.outbound?.forEach((packetId, state, delivery, offset) => inFlight.push({ packetId, state, delivery, offset }));
+  session.outbound?.forEach((packetId, state, delivery, offset) => {
+    inFlight.push({ packetId, state, delivery, offset });
+  });
   const state: SessionState = {
     expirySeconds: session.expirySeconds,
     subscriptions: context.broker.subscriptionsOf(session),

@@ -1,8 +1,8 @@
 import type { MqttConnection } from './connection.js';
+import type { MqttLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
 import { ReceivedIds } from './received.js';
-import type { MqttLimits } from './limits.js';
 import type { Will } from './will.js';
 
 /** MQTT 5 §3.1.2.11.2: the session never expires. */

@@ -1,6 +1,6 @@
+import { PROPERTY } from './constants.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { buildPublish } from './encode-publish.js';
-import { PROPERTY } from './constants.js';
 import type { MqttSession } from './session.js';
 
 const view = new PublishView();

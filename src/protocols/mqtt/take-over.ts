@@ -9,7 +9,13 @@ import { encodeSessionState } from './session-state.js';
  * Another connection claims a session of this shard (MQTT-3.1.4-3): its connection here hears 0x8E and goes. A session that outlives its
  * connection moves to the claimant, or stays where it is if the claimant is on this shard.
  */
-export function onSurrender(context: MqttContext, clientId: string, discard: boolean, claimant: ShardId, answer: (state: Uint8Array | null) => void): void {
+export function onSurrender(
+  context: MqttContext,
+  clientId: string,
+  discard: boolean,
+  claimant: ShardId,
+  answer: (state: Uint8Array | null) => void,
+): void {
   const session = context.sessions.get(clientId);
   if (session === undefined) {
     answer(null);

@@ -3,9 +3,9 @@ import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
 import { checkLayout, loadNative, type NativeBinding, type NativeReactor } from '../../native/door.js';
 import {
+  COUNTERS_COUNT,
   type ConnectionId,
   type ConnectionOptions,
-  COUNTERS_COUNT,
   type OnAccepted,
   type PeerAddress,
   ROW_INTS,

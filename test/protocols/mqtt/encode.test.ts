@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AssertionFailure } from '../../../src/base/assert.js';
-import { connackCodeFor, NO_CONNACK, reasonForFault, reasonName } from '../../../src/protocols/mqtt/errors.js';
 import {
   encodeAck,
   encodeAuth,
@@ -10,6 +9,7 @@ import {
   encodeSuback,
   encodeUnsuback,
 } from '../../../src/protocols/mqtt/encode.js';
+import { connackCodeFor, NO_CONNACK, reasonForFault, reasonName } from '../../../src/protocols/mqtt/errors.js';
 import { FAULT } from '../../../src/transport/ports.js';
 import { hexOf } from './frames.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkAuth, checkConnect, checkSubscribe, checkUnsubscribe, connackVersionOf } from '../../../src/protocols/mqtt/grammar.js';
 import { WireReader } from '../../../src/wire/reader.js';
 import { WireViolation } from '../../../src/wire/violation.js';
-import { checkAuth, checkConnect, checkSubscribe, checkUnsubscribe, connackVersionOf } from '../../../src/protocols/mqtt/grammar.js';
 import { bytesOf, frame, violates } from './frames.js';
 
 function body(line: string): WireReader {

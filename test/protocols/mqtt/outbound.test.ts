@@ -136,7 +136,9 @@ test('outbound: behaves as a plain list of ids in flight, whatever comes in what
           assert.equal(outbound.finish(target.packetId, step.count, target.state), expected + 1);
         } else {
           const entries: { packetId: number; state: number; delivery: Delivery | null; offset: number }[] = [];
-          outbound.forEach((packetId, state, delivery, offset) => entries.push({ packetId, state, delivery, offset }));
+          outbound.forEach((packetId, state, delivery, offset) => {
+            entries.push({ packetId, state, delivery, offset });
+          });
           const moved = new Outbound(64, true);
           moved.restore(outbound.nextPacketId, entries);
           outbound = moved;
