@@ -50,7 +50,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   test: ['*', 'bench/robust-bench', 'bench/macro', 'bench/micro', 'launcher', 'main'],
 };
 
-const ENTRIES = ['src/main.ts', 'bench/robust-bench/main.ts', 'bench/micro/run.ts'];
+const ENTRIES = ['src/main.ts', 'bench/robust-bench/main.ts', 'bench/micro/run.ts', 'bench/micro/topic-trie-memory.ts'];
 
 const FORBIDDEN_WORDS = /util|helper|manager|handler|service|common|misc/i;
 
