@@ -263,6 +263,19 @@ test('tidy: dependencies are pinned exactly, and the version is one', () => {
   expectNone(loose, 'pin it');
 });
 
+test('tidy: the lock file installs alike everywhere', () => {
+  interface Locked {
+    readonly optionalDependencies?: Readonly<Record<string, string>>;
+    readonly engines?: unknown;
+  }
+  const packages: Readonly<Record<string, Locked>> = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages;
+  const missing = Object.values(packages)
+    .flatMap((locked) => Object.keys(locked.optionalDependencies ?? {}))
+    .filter((name) => packages[`node_modules/${name}`] === undefined);
+  expectNone(missing, '`npm ci` refuses a lock file without these; see Dependencies in src/CONTRIBUTING.md');
+  assert.equal(packages['node_modules/uWebSockets.js']?.engines, undefined, 'npm on Node 20 would leave it out; see src/CONTRIBUTING.md');
+});
+
 test('tidy: ERRORS.md and the table of errors have the same codes, and no other is used', () => {
   const codes = Object.keys(ERROR_TABLE).sort();
   const page = readFileSync(join(ROOT, 'src/ERRORS.md'), 'utf8');

@@ -9,7 +9,7 @@ import type { Settings } from '../settings/schema.js';
 import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
 import { Dealer } from './dealer.js';
 import { Listeners, type OpenListener } from './listeners.js';
-import type { ShardHandOver } from './orders.js';
+import type { ShardFailure, ShardHandOver } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
 import { spawnShard } from './spawn.js';
 import { Supervisor } from './supervisor.js';
@@ -122,9 +122,9 @@ export class RunningNode {
     return { transport: this.transportKind, shardRestarts: this.#supervisor.restarts, connectionsRefused: this.#dealer.refused, shards };
   }
 
-  /** Has one shard end as by a bug; the supervisor replaces it. For tests. */
-  terminateShard(shard: ShardId): void {
-    this.#supervisor.failShard(shard);
+  /** Has one shard fail as by a bug; the supervisor replaces it. For tests. */
+  terminateShard(shard: ShardId, how: ShardFailure = 'throw'): void {
+    this.#supervisor.failShard(shard, how);
   }
 
   /** Whether a shard serves. For tests. */

@@ -46,6 +46,8 @@ export interface ShardHandOver {
   readonly hashSeed: number;
 }
 
+export type ShardFailure = 'throw' | 'hang';
+
 export type ShardOrder =
   /** A peer died; these are the rings to its successor. */
   | { readonly kind: 'replace-peer'; readonly peer: ShardId; readonly rings: PeerRings }
@@ -55,8 +57,8 @@ export type ShardOrder =
   | { readonly kind: 'drain' }
   /** Close everything and end. */
   | { readonly kind: 'stop' }
-  /** End as by a bug. For tests of the supervision. */
-  | { readonly kind: 'fail' };
+  /** Fail as by a bug: throw what nobody catches, or never come back. For tests of the supervision. */
+  | { readonly kind: 'fail'; readonly how: ShardFailure };
 
 /** What a shard reports every second, for status pages. */
 export interface ShardStatus {

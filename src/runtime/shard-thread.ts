@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { CLOSE_EVENT } from './hung-thread.js';
 import type { ShardHandOver, ShardOrder } from './orders.js';
 import { Shard } from './shard.js';
 
@@ -16,6 +17,7 @@ export async function runShard(handOver: ShardHandOver, port: MessagePort): Prom
       process.exit(1);
     }
   });
+  process.on(CLOSE_EVENT, () => shard?.close());
   shard = await Shard.open(handOver, {
     post: (notice) => port.postMessage(notice),
     onOrder: (take) => void port.on('message', (order: ShardOrder) => take(order)),

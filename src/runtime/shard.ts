@@ -193,6 +193,7 @@ export class Shard {
         process.exit(0);
         return;
       case 'fail':
+        while (order.how === 'hang');
         throw new Error(`shard ${this.#handOver.shard} was told to fail`);
     }
   }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { closeHungThread } from './hung-thread.js';
 import type { ShardHandOver, ShardNotice, ShardOrder } from './orders.js';
 
 export interface ShardThreadEvents {
@@ -10,7 +11,7 @@ export interface ShardThreadEvents {
 /** A running shard as its supervisor sees it. */
 export interface ShardThread {
   post(order: ShardOrder): void;
-  /** Ends it wherever it stands; `onExit` follows. */
+  /** Ends it wherever it stands; `onExit` follows. Where it stood is noticed as its last words. */
   terminate(): void;
 }
 
@@ -25,6 +26,10 @@ export function spawnShard(handOver: ShardHandOver, events: ShardThreadEvents): 
   worker.on('exit', (exitCode) => events.onExit(exitCode));
   return {
     post: (order) => worker.postMessage(order),
-    terminate: () => void worker.terminate(),
+    terminate: () =>
+      closeHungThread(worker.threadId, (stack) => {
+        events.onNotice({ kind: 'failed', error: new Error(`ended while it stood at ${stack.join(', ') || 'some place outside of JS'}`) });
+        void worker.terminate();
+      }),
   };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { ShardId } from '../broker/ports.js';
-import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
+import type { ShardFailure, ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
 import type { ShardThread, SpawnShard } from './spawn.js';
 import type { ThreadCells } from './thread-cells.js';
 import type { Topology } from './topology.js';
@@ -128,9 +128,9 @@ export class Supervisor {
     for (const shard of this.#shards) shard.thread?.post(order);
   }
 
-  /** Has one shard end as by a bug. For tests. */
-  failShard(shard: ShardId): void {
-    this.#shards[shard].thread?.post({ kind: 'fail' });
+  /** Has one shard fail as by a bug. For tests. */
+  failShard(shard: ShardId, how: ShardFailure): void {
+    this.#shards[shard].thread?.post({ kind: 'fail', how });
   }
 
   /** Tells every shard to let its clients go; nobody is replaced from here on. */
