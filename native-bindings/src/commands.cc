@@ -123,7 +123,7 @@ bool Reactor::runSendBlockToList(const int32_t* command) {
     if (connection.stamp != entry.stamp) continue;  // Forgotten: the entry goes with this pass.
     list[kept++] = entry;
     if (entry.connection == except || !connection.isLive()) continue;
-    if (connection.waiting > connection.highMarkBytes) {
+    if (connection.isCongested) {  // From the high mark until it is relieved, so that a slow receiver gets gaps, not a stutter.
       passed++;
       continue;
     }

@@ -251,7 +251,7 @@ void Reactor::updateMarks(Connection& connection) {
     if (connection.waiting <= connection.highMarkBytes) return;
     connection.isCongested = true;
     emit(EVENT_CONGESTED, connection, static_cast<int32_t>(connection.waiting), 0, 0);
-  } else if (connection.waiting <= connection.lowMarkBytes) {
+  } else if (connection.waiting < connection.lowMarkBytes || connection.waiting == 0) {
     connection.isCongested = false;
     emit(EVENT_RELIEVED, connection, static_cast<int32_t>(connection.waiting), 0, 0);
   }

@@ -4,11 +4,11 @@ import {
   RECORD_ALIGNMENT,
   RECORD_HEADER_BYTES,
   RECORD_TYPE_PADDING,
-  recordBytes,
   RING_DATA_BYTE,
   RING_HEAD_CELL,
   RING_TAIL_CELL,
   RING_WAITS_CELL,
+  recordBytes,
 } from './layout.js';
 
 /** @param offset place of the payload in the consumer's `bytes`, a multiple of 8. Good until `release`. */

@@ -4,11 +4,11 @@ import {
   payloadBytesMax,
   RECORD_HEADER_BYTES,
   RECORD_TYPE_PADDING,
-  recordBytes,
   RING_DATA_BYTE,
   RING_HEAD_CELL,
   RING_TAIL_CELL,
   RING_WAITS_CELL,
+  recordBytes,
 } from './layout.js';
 
 /** `claim` answers so when the record does not fit now. */

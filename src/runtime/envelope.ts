@@ -78,5 +78,7 @@ export function decodeControl(bytes: Uint8Array): PeerMessage {
 
 /** Both ends are of one build, so the kind tells the shape. */
 function isPeerMessage(value: unknown): value is PeerMessage {
-  return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' && value.kind in PEER_MESSAGE_KINDS;
+  return (
+    typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' && value.kind in PEER_MESSAGE_KINDS
+  );
 }

@@ -46,7 +46,7 @@ export function closeHungThread(threadId: number, done: (stack: readonly string[
 
   session.connect();
   session.on('NodeWorker.attachedToWorker', ({ params }) => {
-    if (params.workerInfo.workerId !== String(threadId)) return;
+    if (!params.workerInfo.title.startsWith(`[worker ${threadId}]`)) return; // Its workerId is a count of the inspector's own.
     workerSession = params.sessionId;
     send(REQUEST.enable, 'Debugger.enable');
     send(REQUEST.pause, 'Debugger.pause');

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
-import type { SpaceId } from '../transport/ports.js';
 import { RingConsumer } from '../ring/ring-consumer.js';
+import type { SpaceId } from '../transport/ports.js';
 import {
   ACCEPTED_HEAD_BYTES,
   ACCEPTED_TAG,

@@ -195,4 +195,3 @@ export class Links implements PeerLinks, RunLinks {
 function unset(): never {
   throw new Error('links are used before they were wired');
 }
-

@@ -8,6 +8,7 @@ import { loadNative } from '../native/door.js';
 import type { Settings } from '../settings/schema.js';
 import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
 import { Dealer } from './dealer.js';
+import { DescriptorWatch } from './descriptor-watch.js';
 import { Listeners, type OpenListener } from './listeners.js';
 import type { ShardFailure, ShardHandOver } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
@@ -40,6 +41,7 @@ export class RunningNode {
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
   readonly #supervisor: Supervisor;
   readonly #dealer: Dealer;
+  readonly #descriptors: DescriptorWatch;
   readonly #listeners: Listeners;
   readonly #timer: NodeJS.Timeout;
   #stopped: Promise<void> | null = null;
@@ -86,6 +88,7 @@ export class RunningNode {
       isServing: (shard) => this.#supervisor.isServing(shard),
       closeDescriptor: (descriptor) => closeSync(descriptor),
     });
+    this.#descriptors = new DescriptorWatch(log);
     this.#supervisor.onShardDown = (shard) => this.#onShardDown(shard);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#keepLogLevel();
@@ -119,7 +122,13 @@ export class RunningNode {
       connections: this.#cells.connectionsOf(shard),
       transport: Object.fromEntries(Object.entries(COUNTER).map(([name, index]) => [name, this.#counters[shard][index]])),
     }));
-    return { transport: this.transportKind, shardRestarts: this.#supervisor.restarts, connectionsRefused: this.#dealer.refused, shards };
+    return {
+      transport: this.transportKind,
+      shardRestarts: this.#supervisor.restarts,
+      connectionsRefused: this.#dealer.refused,
+      isShortOfDescriptors: this.#descriptors.isShort,
+      shards,
+    };
   }
 
   /** Has one shard fail as by a bug; the supervisor replaces it. For tests. */
@@ -181,6 +190,7 @@ export class RunningNode {
 
   #tick(): void {
     this.#keepLogLevel();
+    this.#descriptors.tick(this.connections());
     this.#supervisor.tick();
   }
 
@@ -221,13 +231,17 @@ function chooseTransport(settings: Settings, log: Logger): TransportKind {
   const native = loadNative();
   if ('unavailable' in native) {
     if (wanted === 'native') throw new BrokerError('RMQ-1008', `(${native.unavailable})`);
-    if (wanted === 'auto') log.warn('transport.fallback', 'the native transport is not available, node:net takes its place', { why: native.unavailable });
+    if (wanted === 'auto')
+      log.warn('transport.fallback', 'the native transport is not available, node:net takes its place', { why: native.unavailable });
     return 'node';
   }
   const descriptors = native.raiseDescriptorLimit();
   log.debug('process.limits', 'the limit of open descriptors is raised', { descriptors });
   if (descriptors < settings.mqtt.connections_max) {
-    log.debug('process.few-descriptors', 'fewer descriptors than mqtt.connections_max', { descriptors, connectionsMax: settings.mqtt.connections_max });
+    log.debug('process.few-descriptors', 'fewer descriptors than mqtt.connections_max', {
+      descriptors,
+      connectionsMax: settings.mqtt.connections_max,
+    });
   }
   return wanted === 'node' ? 'node' : 'native';
 }

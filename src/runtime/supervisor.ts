@@ -214,10 +214,13 @@ export class Supervisor {
         shard.status = notice.status;
         return;
       case 'peer-stuck':
-        this.#end(this.#shards[notice.peer], 'shard.stuck', 'a shard does not read what another sends it, and is ended', { by: shard.number });
+        this.#end(this.#shards[notice.peer], 'shard.stuck', 'a shard does not read what another sends it, and is ended', {
+          by: shard.number,
+        });
         return;
       case 'log':
-        if (notice.level !== 'silent') this.#options.log[notice.level](notice.event, notice.sentence, { shard: shard.number, ...notice.fields });
+        if (notice.level !== 'silent')
+          this.#options.log[notice.level](notice.event, notice.sentence, { shard: shard.number, ...notice.fields });
         return;
       case 'failed':
         shard.lastWords = notice.error;
@@ -243,7 +246,8 @@ export class Supervisor {
     const livedMs = Math.round(this.#options.clock.monotonicMs() - shard.startedMs);
     const error = new BrokerError('RMQ-1013', `${shard.number} after ${livedMs} ms with exit code ${exitCode}`, { cause: shard.lastWords });
     if (this.#isEnding) {
-      if (shard.phase !== 'stopping') this.#options.log.error('shard.died', 'a shard died while the node stops', { shard: shard.number, error });
+      if (shard.phase !== 'stopping')
+        this.#options.log.error('shard.died', 'a shard died while the node stops', { shard: shard.number, error });
       shard.phase = 'ended';
     } else if (!this.#hasStarted) {
       shard.phase = 'ended';

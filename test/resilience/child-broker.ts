@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { askControl } from '../../src/launcher/control-client.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 /** Linux reports processor time in hundredths of a second whatever the kernel's own tick is. */
@@ -13,18 +14,45 @@ const MS_PER_TICK = 10;
 const PAGE_BYTES = 4096;
 
 /** A line of the log, as far as tests look at it. */
-const LOG_LINE = z.looseObject({ level: z.unknown(), event: z.string(), name: z.string().optional(), url: z.string().optional() });
-export type LogLine = z.infer<typeof LOG_LINE>;
+const LOG_LINE: z.ZodType<LogLine> = z.looseObject({ event: z.string(), name: z.string().optional(), url: z.string().optional() });
+export interface LogLine {
+  readonly event: string;
+  readonly name?: string | undefined;
+  readonly url?: string | undefined;
+}
+
+const COUNTS = z.record(z.string(), z.number());
+/** The node's report, as far as tests look at it. */
+const STATUS: z.ZodType<ChildStatus> = z.object({
+  connections: z.int(),
+  node: z.object({
+    shards: z.array(z.object({ shard: z.int(), transport: COUNTS, mqtt: COUNTS.optional(), sessions: z.number().optional() })),
+  }),
+});
+export interface ChildStatus {
+  readonly connections: number;
+  readonly node: {
+    readonly shards: readonly {
+      readonly shard: number;
+      readonly transport: Readonly<Record<string, number>>;
+      /** As of up to a second ago; missing in the first one. */
+      readonly mqtt?: Readonly<Record<string, number>> | undefined;
+      readonly sessions?: number | undefined;
+    }[];
+  };
+}
 
 /** A whole broker in a process of its own, so that its limits, its processor time and its memory are its own. Gone when the test ends. */
 export class ChildBroker {
   readonly pid: number;
   readonly log: LogLine[] = [];
   readonly #child: ChildProcess;
+  readonly #dataPath: string;
   #waiting: (() => void)[] = [];
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, dataPath: string) {
     this.#child = child;
+    this.#dataPath = dataPath;
     this.pid = child.pid ?? 0;
     let rest = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -42,7 +70,7 @@ export class ChildBroker {
     const args = [MAIN, 'start', '--foreground', ...settings.flatMap((setting) => ['--set', setting])];
     const limit = descriptorsMax === null ? '' : `ulimit -n ${descriptorsMax}; `;
     const child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const broker = new ChildBroker(child);
+    const broker = new ChildBroker(child, dataPath);
     context.after(async () => {
       const gone = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
       child.kill('SIGKILL');
@@ -61,6 +89,13 @@ export class ChildBroker {
 
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What `robust-server status` shows. */
+  async status(): Promise<ChildStatus> {
+    const answer = await askControl(this.#dataPath, 'status', 5_000);
+    if (answer === null) throw new Error('the broker does not answer');
+    return STATUS.parse(answer.body);
   }
 
   /** Processor time of all its threads since it started. */

@@ -145,7 +145,10 @@ test('ring: a second end on the same memory goes on where the first one stood', 
 
 test('ring: behaves like a bounded queue under any sequence of operations', () => {
   const operation = fc.oneof(
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('push' as const), length: fc.integer({ min: 0, max: payloadBytesMax(CAPACITY) }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('push' as const), length: fc.integer({ min: 0, max: payloadBytesMax(CAPACITY) }) }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('read' as const), length: fc.integer({ min: 1, max: 5 }) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), length: fc.constant(0) }) },
   );

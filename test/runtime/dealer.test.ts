@@ -13,7 +13,13 @@ function setUp(shards: number, connectionsMax = 1000, ringBytes = 4096) {
   const rings = Array.from({ length: shards }, () => createRing(ringBytes));
   const serving = new Set(rings.keys());
   const closed: number[] = [];
-  const dealer = new Dealer({ cells, connectionsMax, rings, isServing: (shard) => serving.has(shard), closeDescriptor: (fd) => closed.push(fd) });
+  const dealer = new Dealer({
+    cells,
+    connectionsMax,
+    rings,
+    isServing: (shard) => serving.has(shard),
+    closeDescriptor: (fd) => closed.push(fd),
+  });
   /** What the shard takes from its ring now, as it would. */
   const take = (shard: number, memory: SharedArrayBuffer = rings[shard]): number[] => {
     const got: number[] = [];

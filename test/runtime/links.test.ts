@@ -12,7 +12,9 @@ const RING_BYTES = 4096;
 
 interface Got {
   readonly from: number;
-  readonly what: PeerMessage | { kind: 'run'; group: number; topic: number; generation: number; version: number; count: number; bytes: number[] };
+  readonly what:
+    | PeerMessage
+    | { kind: 'run'; group: number; topic: number; generation: number; version: number; count: number; bytes: number[] };
 }
 
 interface End {
@@ -47,7 +49,10 @@ function openEnd(self: number, peers: (PeerRings | null)[], cells: ThreadCells, 
   links.onMessage = (from, what) => end.got.push({ from, what });
   links.onRun = (from, group, topic, generation, version, count, space, bytes, offset, length) => {
     assert.deepEqual(spaces.read(space, offset, length), bytes.slice(offset, offset + length));
-    end.got.push({ from, what: { kind: 'run', group, topic, generation, version, count, bytes: [...bytes.subarray(offset, offset + length)] } });
+    end.got.push({
+      from,
+      what: { kind: 'run', group, topic, generation, version, count, bytes: [...bytes.subarray(offset, offset + length)] },
+    });
   };
   links.onLinkRelieved = (to) => end.relieved.push(to);
   links.onPeerReplaced = (peer) => end.replaced.push(peer);
@@ -76,7 +81,10 @@ test('links: a run arrives with its numbers and bytes, from every remainder of i
       a.links.flush();
       b.turn();
       const bytes = [...a.arena.subarray(offset, offset + length)];
-      assert.deepEqual(b.got.pop(), { from: 0, what: { kind: 'run', group: 11, topic: 70_000, generation: 3, version: 5, count: 9, bytes } });
+      assert.deepEqual(b.got.pop(), {
+        from: 0,
+        what: { kind: 'run', group: 11, topic: 70_000, generation: 3, version: 5, count: 9, bytes },
+      });
     }
   }
 });
@@ -97,12 +105,15 @@ test('links: control messages keep their binary fields', () => {
   settle(a, b);
   const [first, second] = b.got.map((got) => got.what);
   assert.ok(first.kind === 'retain' && first.message !== null);
-  assert.deepEqual({ ...first, message: { ...first.message, frame: [...first.message.frame] } }, {
-    kind: 'retain',
-    ticket: 7,
-    topic: 't',
-    message: { ...message, frame: [0x30, 0, 255] },
-  });
+  assert.deepEqual(
+    { ...first, message: { ...first.message, frame: [...first.message.frame] } },
+    {
+      kind: 'retain',
+      ticket: 7,
+      topic: 't',
+      message: { ...message, frame: [0x30, 0, 255] },
+    },
+  );
   assert.deepEqual(second, { kind: 'claimed', ticket: 8, clientId: 'é', state: null });
 });
 

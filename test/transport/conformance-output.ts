@@ -62,6 +62,36 @@ function listConformance(name: string, create: CreateUnderTest): void {
       assert.equal(slow.output.length, 2 * message.length);
     });
   });
+
+  test(`${name}: a receiver that was passed over stays so between its marks, until it is relieved`, async () => {
+    await withTransport(create, {}, async ({ transport }) => {
+      const probe = new Probe(transport);
+      const message = publish({ topic: 't', payload: 'm'.repeat(600) });
+      const marks = { highMarkBytes: message.length, lowMarkBytes: 500 };
+      const slow = probe.open(marks);
+      slow.takesOutput = false;
+      transport.commands.listSet(0, Int32Array.of(slow.connection), 1);
+      const fanOut = (): void => {
+        const block = transport.commands.buildBlockCopy(message, 0, message.length, 1, 4, QOS0, null);
+        transport.commands.sendBlockToList(0, block, -1);
+        transport.submit();
+      };
+      /** Leaves so many bytes waiting, then sends once more. @returns messages handed out until now. */
+      const sendWith = (waiting: number): number => {
+        transport.acknowledgeOutput(slow.connection, transport.outputBytesOf(slow.connection) - waiting);
+        fanOut();
+        return slow.output.length / message.length;
+      };
+      fanOut();
+      assert.equal(sendWith(message.length), 2, 'at the high mark is not above it');
+      assert.equal(sendWith(message.length + 1), 2);
+      assert.equal(sendWith(message.length), 2, 'below the high mark again, but not relieved');
+      assert.equal(sendWith(marks.lowMarkBytes), 2, 'at the low mark is not below it');
+      assert.equal(transport.counters[COUNTER.droppedQos0], 3);
+      assert.equal(sendWith(marks.lowMarkBytes - 1), 3);
+      assert.equal(transport.counters[COUNTER.droppedQos0], 3);
+    });
+  });
 }
 
 function pressureConformance(name: string, create: CreateUnderTest): void {

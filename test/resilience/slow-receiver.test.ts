@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { RawClient } from '../clients/raw-client.js';
+import { ChildBroker, type ChildStatus } from './child-broker.js';
+import { eventually, pass } from './deadline.js';
+import { PacedLoad, percentile, stampOf } from './paced-load.js';
+
+const RECEIVERS = 50;
+const PHASE_MS = 1_200;
+/** Noise of timers and of a machine that others use, beside the factor of two. */
+const FLOOR_MS = 5;
+/** What the machine does in a bad moment happens once; what the broker does wrong happens each time. */
+const ATTEMPTS = 3;
+const FLOOD_BYTES = 4096;
+
+const HIGH_MARK_BYTES = 262_144;
+const QUEUE_BYTES_MAX = 1_048_576;
+/** A run that is written in the turn in which a receiver becomes congested passes the high mark by at most this. */
+const TURN_BYTES_MAX = 1_048_576;
+/** Socket buffers of the kernel, ours and its. */
+const KERNEL_BYTES_MAX = 12 * 1_048_576;
+/** Of the broker's process, beside the budgets: garbage of V8 between two collections. */
+const GARBAGE_BYTES_MAX = 32 * 1_048_576;
+
+/** The one that stops reading: what it receives of the flood, in order or not. */
+class Sleeper {
+  readonly client: RawClient;
+  received = 0;
+  last = -1;
+  disorder = 0;
+
+  constructor(client: RawClient) {
+    this.client = client;
+    client.onPacket = (packet) => {
+      if (packet.cmd !== 'publish') return;
+      client.packets.length = 0;
+      if (packet.qos === 1) client.say({ cmd: 'puback', messageId: packet.messageId as number });
+      if (packet.topic !== 'flood') return;
+      const { sequence } = stampOf(packet.payload);
+      if (sequence <= this.last) this.disorder += 1;
+      this.last = sequence;
+      this.received += 1;
+    };
+  }
+}
+
+/** Connected receivers of both topics of the fast ones; their latencies go to `samples`. */
+async function openReceivers(context: TestContext, url: string, qos: 0 | 1, samples: number[]): Promise<void> {
+  for (let i = 0; i < RECEIVERS; i += 1) {
+    const client = await RawClient.connect(context, url, {}, 4);
+    client.onPacket = (packet) => {
+      if (packet.cmd !== 'publish') return;
+      client.packets.length = 0;
+      if (packet.topic === 'fast/paced') samples.push(performance.now() - stampOf(packet.payload).dueMs);
+      if (packet.qos === 1) client.say({ cmd: 'puback', messageId: packet.messageId as number });
+    };
+    client.say({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'fast/#', qos }] });
+    await client.hear('suback');
+  }
+}
+
+async function openLoad(context: TestContext, url: string, topic: string, qos: 0 | 1, bytes: number, rate: number): Promise<PacedLoad> {
+  const publisher = await RawClient.connect(context, url, {}, 4);
+  publisher.onPacket = () => {
+    publisher.packets.length = 0;
+  };
+  const load = new PacedLoad(publisher, topic, qos, bytes, rate);
+  context.after(() => load.stop());
+  return load;
+}
+
+/** The latency that 99 of 100 deliveries to the fast ones keep while `PHASE_MS` pass. */
+async function measure(samples: number[]): Promise<number> {
+  samples.length = 0;
+  await pass(PHASE_MS);
+  assert.ok(samples.length > (RECEIVERS * PHASE_MS) / 50, 'the fast ones receive all the while');
+  return percentile(samples, 0.99);
+}
+
+const total = (status: ChildStatus, name: string): number =>
+  status.node.shards.reduce((sum, { transport, mqtt }) => sum + (transport[name] ?? 0) + (mqtt?.[name] ?? 0), 0);
+
+for (const qos of [0, 1] as const) {
+  test(`slow receiver: one that stops reading costs the others nothing, and memory within its budget (QoS ${qos})`, async (context) => {
+    const budgets = [`mqtt.output_high_mark=${HIGH_MARK_BYTES}`, 'mqtt.output_low_mark=65536', `mqtt.queue_bytes_max=${QUEUE_BYTES_MAX}`];
+    const broker = await ChildBroker.start(context, null, 'runtime.shards=2', ...budgets);
+    const url = broker.urlOf('mqtt.tcp');
+    const samples: number[] = [];
+    await openReceivers(context, url, qos, samples);
+    const sleeper = new Sleeper(await RawClient.connect(context, url, {}, 4));
+    sleeper.client.say({
+      cmd: 'subscribe',
+      messageId: 1,
+      subscriptions: [
+        { topic: 'flood', qos },
+        { topic: 'fast/#', qos },
+      ],
+    });
+    await sleeper.client.hear('suback');
+    const paced = await openLoad(context, url, 'fast/paced', qos, 1024, 100);
+    const flood = await openLoad(context, url, 'flood', qos, FLOOD_BYTES, 2_000);
+    const fastFlood = await openLoad(context, url, 'fast/flood', qos, FLOOD_BYTES, 50);
+    for (const load of [paced, flood, fastFlood]) load.start();
+    await pass(200);
+
+    let isKept = false;
+    for (let attempt = 0; attempt < ATTEMPTS && !isKept; attempt += 1) {
+      const residentBytes = broker.residentBytes();
+      const awakeMs = await measure(samples);
+      sleeper.client.socket.pause();
+      const asleepMs = await measure(samples);
+      const waitingBytes = total(await broker.status(), 'outputBytes');
+      assert.ok(waitingBytes > HIGH_MARK_BYTES / 2, 'the one that sleeps is congested');
+      assert.ok(waitingBytes < HIGH_MARK_BYTES + TURN_BYTES_MAX, `${waitingBytes} bytes of output wait`);
+      const growth = broker.residentBytes() - residentBytes;
+      assert.ok(growth < QUEUE_BYTES_MAX + HIGH_MARK_BYTES + TURN_BYTES_MAX + GARBAGE_BYTES_MAX, `the broker grew by ${growth} bytes`);
+      context.diagnostic(
+        `p99 ${awakeMs.toFixed(1)} ms, then ${asleepMs.toFixed(1)} ms; ${waitingBytes} bytes wait, ${growth} more resident`,
+      );
+      isKept = asleepMs < 2 * awakeMs + FLOOR_MS;
+      if (isKept) flood.stop();
+      sleeper.client.socket.resume();
+    }
+    assert.ok(isKept, 'p99 of the others at most doubled');
+
+    const { received } = sleeper;
+    for (const load of [paced, fastFlood]) load.stop();
+    // Everything that was published to it was received or counted as dropped. The counts come once a second.
+    const all = flood.sent + paced.sent + fastFlood.sent;
+    let dropped = 0;
+    await eventually('drops are counted', async () => {
+      const status = await broker.status();
+      dropped = total(status, 'droppedQos0') + total(status, 'droppedQueueFull');
+      return dropped > 0 && sleeper.received + dropped >= flood.sent;
+    });
+    context.diagnostic(`${sleeper.received - received} came after it woke, ${dropped} of ${all} were dropped`);
+    assert.equal(sleeper.disorder, 0, 'what it receives is in order and not repeated');
+    const bytesAfter = (sleeper.received - received) * FLOOD_BYTES;
+    assert.ok(
+      bytesAfter < HIGH_MARK_BYTES + TURN_BYTES_MAX + KERNEL_BYTES_MAX + (qos === 1 ? QUEUE_BYTES_MAX : 0),
+      'no more than the budgets',
+    );
+    if (qos === 1) assert.ok(bytesAfter > QUEUE_BYTES_MAX * 0.8, 'what had room in the queue was kept');
+  });
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import mqttPacket from 'mqtt-packet';
+import { ChildBroker } from './child-broker.js';
+import { eventually } from './deadline.js';
+
+const CONNECTIONS = Number(process.env.STORM_CONNECTIONS ?? 2_000);
+const ROUNDS = 3;
+/** 10,000 in 5 s, on a machine that other tests share; this process is half of the work. */
+const STORM_MS_MAX = Math.max(3_000, CONNECTIONS / 2);
+/** What the heap of V8 moves by from round to round, and less than 8 KiB for each connection. */
+const GROWTH_BYTES_MAX = 12 * 1024 * 1024 + CONNECTIONS * 1024;
+
+const isConnackThatAccepts = (bytes: Uint8Array): boolean => bytes[0] === 0x20 && bytes[3] === 0;
+const PINGREQ: Uint8Array = Uint8Array.of(0xc0, 0);
+
+/** Opens all connections at once. Resolves when each has heard a CONNACK. */
+function storm(url: string, round: number): Promise<Socket[]> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const sockets: Socket[] = [];
+    let left = CONNECTIONS;
+    const timer = setTimeout(() => reject(new Error(`${left} of ${CONNECTIONS} heard nothing after 20 s`)), 20_000);
+    for (let i = 0; i < CONNECTIONS; i += 1) {
+      const hello = mqttPacket.generate({
+        cmd: 'connect',
+        clientId: `storm-${round}-${i}`,
+        protocolVersion: 4,
+        clean: true,
+        keepalive: 60,
+      });
+      // One loopback address has ports for 28,000.
+      const socket = connect({ port: Number(port), host: hostname, localAddress: `127.0.0.${1 + (i % 8)}` }, () => socket.write(hello));
+      socket.on('error', reject);
+      socket.once('data', (bytes) => {
+        if (!isConnackThatAccepts(bytes)) reject(new Error(`not a CONNACK that accepts: ${bytes.toString('hex')}`));
+        left -= 1;
+        if (left > 0) return;
+        clearTimeout(timer);
+        resolve(sockets);
+      });
+      sockets.push(socket);
+    }
+  });
+}
+
+/** Every one of them gets an answer. */
+async function ping(sockets: readonly Socket[]): Promise<void> {
+  let answers = 0;
+  for (const socket of sockets) {
+    socket.once('data', () => {
+      answers += 1;
+    });
+    socket.write(PINGREQ);
+  }
+  await eventually('everybody hears a PINGRESP', () => answers === sockets.length);
+}
+
+test(`storm: ${CONNECTIONS} connections at once are served in seconds, go at once, and leave nothing behind`, async (context) => {
+  const broker = await ChildBroker.start(context, null, 'runtime.shards=2');
+  const resident: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const beganMs = performance.now();
+    const sockets = await storm(broker.urlOf('mqtt.tcp'), round);
+    const tookMs = performance.now() - beganMs;
+    assert.ok(tookMs < STORM_MS_MAX, `${CONNECTIONS} connections took ${tookMs.toFixed(0)} ms`);
+    await ping(sockets);
+    assert.equal((await broker.status()).connections, CONNECTIONS);
+    const fullBytes = broker.residentBytes();
+    for (const [index, socket] of sockets.entries()) {
+      if (index % 2 === 0) socket.destroy();
+      else socket.resetAndDestroy();
+    }
+    await eventually('nobody is connected', async () => (await broker.status()).connections === 0);
+    resident.push(broker.residentBytes());
+    context.diagnostic(
+      `${tookMs.toFixed(0)} ms, ${(fullBytes / 2 ** 20).toFixed(1)} MiB resident with all, ${(resident[round] / 2 ** 20).toFixed(1)} after`,
+    );
+  }
+  const growth = resident[ROUNDS - 1] - resident[0];
+  assert.ok(growth < GROWTH_BYTES_MAX, `resident memory grew by ${(growth / 2 ** 20).toFixed(1)} MiB from round 1 to round ${ROUNDS}`);
+  await eventually('no session is left', async () => (await broker.status()).node.shards.every(({ sessions }) => sessions === 0));
+});
