@@ -136,7 +136,7 @@ const mqtt = z.strictObject({
   connect_timeout: duration(10 * SECOND, 100, DAY, 'CONNECT must arrive within'),
   packet_bytes_max: size(2_000_000, 128, MQTT_PACKET_BYTES_MAX, 'Longest packet that is accepted'),
   topic_alias_max: count(10, 0, U16_MAX, 'Topic aliases a client may use'),
-  receive_max: count(20, 1, U16_MAX, 'QoS 1 and 2 publishes a client may have unacknowledged'),
+  receive_max: count(1000, 1, U16_MAX, 'QoS 1 and 2 publishes a client may have unacknowledged'),
   keep_alive_max: duration(0, 0, U16_MAX * SECOND, 'Longest keep-alive; 0: the client chooses'),
   session_expiry_max: duration(7 * DAY, 0, 0xffff_fffe * SECOND, 'Longest life of a session without its client'),
   client_id_bytes_max: count(U16_MAX, 1, U16_MAX, 'Bytes of a client identifier'),

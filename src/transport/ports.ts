@@ -141,7 +141,7 @@ export interface CommandSink {
    * Sizes are not checked here: the caller knows which receivers announced a Maximum Packet Size.
    */
   sendBlock(connection: ConnectionId, block: BlockId, firstPacketId: number): void;
-  /** A QoS 0 block to every connection of a list. Those above their high mark are passed over and counted in `counters[DROPPED_QOS0]`. */
+  /** A QoS 0 block to every connection of a list. Congested ones (above their high mark and not yet relieved) are passed over and counted in `counters[DROPPED_QOS0]`. */
   sendBlockToList(list: ListId, block: BlockId, exceptConnection: ConnectionId): void;
   /**
    * Answers each frame of a run of PUBLISH frames (QoS > 0) with a 4-byte acknowledgement of `firstByte` (0x40 PUBACK, 0x50 PUBREC)

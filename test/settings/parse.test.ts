@@ -33,7 +33,7 @@ function failure(input: Parameters<typeof load>[0]): BrokerError {
 test('settings: without any source every setting has its default and says so', () => {
   const { settings, sources, files } = load();
   assert.equal(settings.mqtt.tcp.port, 1883);
-  assert.equal(settings.mqtt.receive_max, 20);
+  assert.equal(settings.mqtt.receive_max, 1000);
   assert.equal(settings.mqtt.connect_timeout, 10_000);
   assert.equal(settings.mqtt.session_expiry_max, 7 * 86_400_000);
   assert.equal(settings.mqtt.output_low_mark, 256 * 1024);
