@@ -296,7 +296,7 @@ test('tidy: tests mirror the tree', () => {
   const found = SOURCES.map(({ path }) => path)
     .filter((path) => path.startsWith('test/') && path.endsWith('.test.ts') && path.split('/').length > 2)
     .map((path) => dirname(relative('test', path)))
-    .filter((folder) => !['bench', 'clients'].includes(folder.split('/')[0]))
+    .filter((folder) => !['bench', 'clients', 'resilience'].includes(folder.split('/')[0]))
     .filter((folder) => !existsSync(join(ROOT, 'src', folder)) && !existsSync(join(ROOT, folder)));
   expectNone([...new Set(found)], 'test/<room> without a src/<room>');
 });

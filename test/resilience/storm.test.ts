@@ -5,6 +5,7 @@ import mqttPacket from 'mqtt-packet';
 import { ChildBroker } from './child-broker.js';
 import { eventually } from './deadline.js';
 
+/** At most as many as one address has ports and one process may have descriptors. */
 const CONNECTIONS = Number(process.env.STORM_CONNECTIONS ?? 2_000);
 const ROUNDS = 4;
 /** By then heap and tables have their size. */
@@ -12,7 +13,7 @@ const ROUNDS_WARM = 2;
 /** 10,000 in 5 s, on a machine that other tests share; this process is half of the work. */
 const STORM_MS_MAX = Math.max(3_000, CONNECTIONS / 2);
 /** What the heap of V8 moves by from round to round, and a fraction of what a connection takes. */
-const GROWTH_BYTES_MAX = 8 * 1024 * 1024 + CONNECTIONS * 1024;
+const GROWTH_BYTES_MAX = 8 * 1024 * 1024 + CONNECTIONS * 2048;
 
 const isConnackThatAccepts = (bytes: Uint8Array): boolean => bytes[0] === 0x20 && bytes[3] === 0;
 const PINGREQ: Uint8Array = Uint8Array.of(0xc0, 0);
@@ -32,8 +33,7 @@ function storm(url: string, round: number): Promise<Socket[]> {
         clean: true,
         keepalive: 60,
       });
-      // One loopback address has ports for 28,000.
-      const socket = connect({ port: Number(port), host: hostname, localAddress: `127.0.0.${1 + (i % 8)}` }, () => socket.write(hello));
+      const socket = connect(Number(port), hostname, () => socket.write(hello));
       socket.on('error', reject);
       socket.once('data', (bytes) => {
         if (!isConnackThatAccepts(bytes)) reject(new Error(`not a CONNACK that accepts: ${bytes.toString('hex')}`));
@@ -71,7 +71,8 @@ test(`storm: ${CONNECTIONS} connections at once are served in seconds, go at onc
     assert.equal((await broker.status()).connections, CONNECTIONS);
     const fullBytes = broker.residentBytes();
     for (const [index, socket] of sockets.entries()) {
-      if (index % 2 === 0) socket.destroy();
+      // Most by a reset: after an orderly close the kernel keeps the port for a minute, and there are 28,000.
+      if (index % 10 === 0) socket.destroy();
       else socket.resetAndDestroy();
     }
     await eventually('nobody is connected', async () => (await broker.status()).connections === 0);

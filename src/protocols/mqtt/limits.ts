@@ -23,5 +23,13 @@ export interface MqttLimits {
   readonly outputBytesMax: number;
 }
 
+/**
+ * Bytes in flight that a session keeps for a resend. A resend puts all of them into the output at once, and what follows them needs
+ * room there too.
+ */
+export function keptBytesMaxOf(limits: MqttLimits): number {
+  return limits.outputBytesMax >>> 1;
+}
+
 /** A CONNECT is at most this long: no peer makes us keep more before we know who it is. */
 export const CONNECT_BYTES_MAX: number = 60 * 1024;

@@ -21,7 +21,7 @@ export const AWAITS_PUBCOMP = 3;
  *     ... acknowledged | tail ... mixed ... | head: next id
  *                        `-- states ring, grows with the span, starts empty --'
  *
- * Invariants: tail <= head; head - tail <= SPAN_MAX; inFlight = states that are not FREE.
+ * Invariants: tail <= head; head - tail <= SPAN_MAX; inFlight = states that are not FREE; keptBytes = shares of `deliveries`.
  */
 export class Outbound {
   #head = 0;
@@ -32,14 +32,18 @@ export class Outbound {
   /** Messages by sequence, only where they must survive the connection. */
   #deliveries: (Delivery | null)[] | null;
   #offsets: Int32Array | null;
+  #keptBytes = 0;
+  readonly #keptBytesMax: number;
 
   /**
    * @param window deliveries in flight at most: the client's Receive Maximum or our own limit, whichever is lower.
    * @param keepsMessages true where unacknowledged messages are sent again after a reconnect.
+   * @param keptBytesMax bytes of those from which no more are opened; the last ones may pass it.
    */
-  constructor(window: number, keepsMessages: boolean) {
+  constructor(window: number, keepsMessages: boolean, keptBytesMax: number = Number.MAX_SAFE_INTEGER) {
     assert(window > 0 && window <= PACKET_IDS, 'a window is 1 to 65535');
     this.#window = Math.min(window, SPAN_MAX);
+    this.#keptBytesMax = keptBytesMax;
     this.#states = new Uint8Array(RING_START);
     this.#deliveries = keepsMessages ? new Array<Delivery | null>(RING_START).fill(null) : null;
     this.#offsets = keepsMessages ? new Int32Array(RING_START) : null;
@@ -61,6 +65,7 @@ export class Outbound {
 
   /** How many deliveries may be opened now. */
   room(): number {
+    if (this.#keptBytes >= this.#keptBytesMax) return 0;
     const byWindow = this.#window - this.#inFlight;
     const bySpan = SPAN_MAX - (this.#head - this.#tail);
     return Math.min(byWindow, bySpan);
@@ -90,6 +95,7 @@ export class Outbound {
     const index = sequence & (this.#states.length - 1);
     deliveries[index] = delivery;
     offsets[index] = offset;
+    this.#keptBytes += shareOf(delivery);
   }
 
   /** The state of an id. */
@@ -108,7 +114,7 @@ export class Outbound {
         const index = sequence & (this.#states.length - 1);
         if (this.#states[index] === from) {
           this.#states[index] = FREE;
-          if (this.#deliveries !== null) this.#deliveries[index] = null;
+          this.#drop(index);
           finished += 1;
         }
       }
@@ -129,7 +135,7 @@ export class Outbound {
     const state = this.#states[index];
     if (state !== AWAITS_PUBREC && state !== AWAITS_PUBCOMP) return false;
     this.#states[index] = AWAITS_PUBCOMP;
-    if (this.#deliveries !== null) this.#deliveries[index] = null;
+    this.#drop(index);
     return true;
   }
 
@@ -169,6 +175,7 @@ export class Outbound {
       if (this.#deliveries !== null && this.#offsets !== null) {
         this.#deliveries[index] = entry.delivery;
         this.#offsets[index] = entry.offset;
+        if (entry.delivery !== null) this.#keptBytes += shareOf(entry.delivery);
       }
     }
     this.#inFlight = entries.length;
@@ -179,6 +186,15 @@ export class Outbound {
   #sequenceOf(packetId: number): number {
     const sequence = this.#tail + ((packetId - 1 - (this.#tail % PACKET_IDS) + PACKET_IDS) % PACKET_IDS);
     return sequence < this.#head ? sequence : -1;
+  }
+
+  /** The message at this place need not be sent again. */
+  #drop(index: number): void {
+    const deliveries = this.#deliveries;
+    const delivery = deliveries === null ? null : deliveries[index];
+    if (deliveries === null || delivery === null) return;
+    this.#keptBytes -= shareOf(delivery);
+    deliveries[index] = null;
   }
 
   #advanceTail(): void {
@@ -214,4 +230,9 @@ export class Outbound {
     this.#deliveries = deliveries;
     this.#offsets = offsets;
   }
+}
+
+/** Bytes that one message of a run counts for: the mean. All of them together are the run, which stays as long as one of them does. */
+function shareOf({ run }: Delivery): number {
+  return Math.ceil(run.bytes.length / run.count);
 }

@@ -1,6 +1,7 @@
 import { pack, unpack } from 'msgpackr';
 import type { SubscribeRequest } from '../../broker/ports.js';
 import type { MqttContext } from './context.js';
+import { keptBytesMaxOf } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
 import { MqttSession } from './session.js';
@@ -40,7 +41,7 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
   const session = new MqttSession(clientId);
   session.expirySeconds = state.expirySeconds;
   if (state.inFlight.length > 0 || state.nextPacketId !== 1) {
-    session.outbound = new Outbound(context.limits.inflightMax, true);
+    session.outbound = new Outbound(context.limits.inflightMax, true, keptBytesMaxOf(context.limits));
     session.outbound.restore(state.nextPacketId, state.inFlight);
   }
   if (state.queue.length > 0) {

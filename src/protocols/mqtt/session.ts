@@ -1,5 +1,5 @@
 import type { MqttConnection } from './connection.js';
-import type { MqttLimits } from './limits.js';
+import { keptBytesMaxOf, type MqttLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
 import { ReceivedIds } from './received.js';
@@ -55,7 +55,7 @@ export class MqttSession {
   openOutbound(limits: MqttLimits): Outbound {
     if (this.outbound === null) {
       const clientWindow = this.connection === null ? limits.inflightMax : this.connection.receiveMaximum;
-      this.outbound = new Outbound(Math.min(limits.inflightMax, clientWindow), this.expirySeconds > 0);
+      this.outbound = new Outbound(Math.min(limits.inflightMax, clientWindow), this.expirySeconds > 0, keptBytesMaxOf(limits));
     }
     return this.outbound;
   }
