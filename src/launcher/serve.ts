@@ -134,7 +134,7 @@ export class ServerProcess {
       if (this.#state === 'stopping') {
         this.#log.warn('server.forced', 'told to stop a second time: ending without waiting', { signal });
         this.#lock.release();
-        process.exit(EXIT.failure);
+        process.exit(EXIT.failure); // The node closes on `exit` what must not be open when threads end.
       }
       this.#beginStop(signal);
     };

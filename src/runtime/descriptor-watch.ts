@@ -2,8 +2,10 @@ import { closeSync, openSync } from 'node:fs';
 import { BrokerError, systemCodeOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 
-/** So many ticks in a row with a free descriptor end the shortage: it may come and go with every connection. */
+/** So many ticks in a row with free descriptors end the shortage: it may come and go with every connection. */
 const TICKS_FREE = 10;
+/** So many must be free then, beside one for each shard, whose WebSocket listener takes it when it opens again. */
+const SPARE = 8;
 
 /**
  * Notices that the process has no descriptors left, and says so once per shortage. Accepting pauses and goes on by itself, but
@@ -11,13 +13,15 @@ const TICKS_FREE = 10;
  */
 export class DescriptorWatch {
   readonly #log: Logger;
-  readonly #isOneFree: () => boolean;
+  readonly #spare: number;
+  readonly #areFree: (count: number) => boolean;
   #isShort = false;
   #ticksFree = 0;
 
-  constructor(log: Logger, isOneFree: () => boolean = isDescriptorFree) {
+  constructor(log: Logger, shardCount: number, areFree: (count: number) => boolean = areDescriptorsFree) {
     this.#log = log;
-    this.#isOneFree = isOneFree;
+    this.#spare = SPARE + shardCount;
+    this.#areFree = areFree;
   }
 
   /** No connection can be accepted now, or could not a moment ago. */
@@ -27,7 +31,7 @@ export class DescriptorWatch {
 
   /** @param connections how many there are, for the log. */
   tick(connections: number): void {
-    if (!this.#isOneFree()) {
+    if (!this.#areFree(this.#isShort ? this.#spare : 1)) {
       this.#ticksFree = 0;
       if (this.#isShort) return;
       this.#isShort = true;
@@ -43,12 +47,15 @@ export class DescriptorWatch {
   }
 }
 
-function isDescriptorFree(): boolean {
+function areDescriptorsFree(count: number): boolean {
+  const taken: number[] = [];
   try {
-    closeSync(openSync('/dev/null', 'r'));
+    while (taken.length < count) taken.push(openSync('/dev/null', 'r'));
     return true;
   } catch (error) {
     const code = systemCodeOf(error);
     return code !== 'EMFILE' && code !== 'ENFILE';
+  } finally {
+    for (const descriptor of taken) closeSync(descriptor);
   }
 }

@@ -2,7 +2,7 @@ import { BrokerError } from '../base/errors.js';
 import type { Settings, TcpListenerSettings } from '../settings/schema.js';
 import { NativeAcceptor } from '../transport/native/native-acceptor.js';
 import { NodeAcceptor } from '../transport/node/node-acceptor.js';
-import type { Acceptor, OnAccepted } from '../transport/ports.js';
+import { type Acceptor, COUNTER, COUNTERS_COUNT, type OnAccepted } from '../transport/ports.js';
 import { chooseWsEngine, type WsEngineChoice } from '../transport/websocket/choose-engine.js';
 import { claimPort } from '../transport/websocket/claim-port.js';
 import type { TcpListenerHandOver, WebSocketHandOver } from './orders.js';
@@ -30,6 +30,8 @@ export class Listeners {
   readonly webSocketChoice: WsEngineChoice | null;
   readonly #settings: Settings;
   readonly #tcp: Acceptor;
+  /** Of main's acceptor, by COUNTER. */
+  readonly #counters: Float64Array = new Float64Array(COUNTERS_COUNT);
   /** Binds for the WebSocket engine that cannot bind a port together with other threads. */
   readonly #shared: NodeAcceptor = new NodeAcceptor();
   #tcpListener = NONE;
@@ -52,7 +54,12 @@ export class Listeners {
   private constructor(settings: Settings, transportKind: 'native' | 'node', choice: WsEngineChoice | null, onAccepted: OnAccepted) {
     this.#settings = settings;
     this.webSocketChoice = choice;
-    this.#tcp = transportKind === 'native' ? NativeAcceptor.open(onAccepted) : new NodeAcceptor();
+    this.#tcp = transportKind === 'native' ? NativeAcceptor.open(onAccepted, this.#counters) : new NodeAcceptor();
+  }
+
+  /** Connections that main could not accept; where shards accept, they count. */
+  get acceptErrors(): number {
+    return this.#counters[COUNTER.acceptErrors];
   }
 
   tcpHandOver(): TcpListenerHandOver[] {

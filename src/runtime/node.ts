@@ -22,8 +22,16 @@ const TICK_MS = 100;
 const DRAIN_MS_MAX = 5000;
 /** A shard that was told to end and does not is ended. */
 const END_MS_MAX = 3000;
+/** The same when the process ends without waiting for clients. Main stands still meanwhile. */
+const HASTE_MS_MAX = 2000;
 
 type TransportKind = 'native' | 'node';
+
+/** How shards are watched; for tests, which cannot wait as long. */
+export interface Watching {
+  /** A shard that serves and is silent for so long hangs. */
+  readonly silenceMsMax?: number;
+}
 
 /** A node that is up: every listener is open, every shard serves. On the main thread. */
 export class RunningNode {
@@ -44,14 +52,15 @@ export class RunningNode {
   readonly #descriptors: DescriptorWatch;
   readonly #listeners: Listeners;
   readonly #timer: NodeJS.Timeout;
+  readonly #onProcessExit = (): void => this.#endInHaste();
   #stopped: Promise<void> | null = null;
 
-  static async start(settings: Settings, log: Logger): Promise<RunningNode> {
+  static async start(settings: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
     const transportKind = chooseTransport(settings, log);
     // What is accepted before the dealer stands waits in the backlog: accepting starts with the next turn of this thread.
     const early: { deal: Dealer['deal'] } = { deal: () => {} };
     const listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
-    const node = new RunningNode(settings, log, transportKind, listeners);
+    const node = new RunningNode(settings, log, transportKind, listeners, watching);
     early.deal = (tag, descriptors, count) => node.#dealer.deal(tag, descriptors, count);
     try {
       await node.#startShards();
@@ -62,7 +71,7 @@ export class RunningNode {
     return node;
   }
 
-  private constructor(settings: Settings, log: Logger, transportKind: TransportKind, listeners: Listeners) {
+  private constructor(settings: Settings, log: Logger, transportKind: TransportKind, listeners: Listeners, watching: Watching) {
     const shardCount = settings.runtime.shards;
     this.#settings = settings;
     this.#log = log;
@@ -80,6 +89,7 @@ export class RunningNode {
       handOver: (shard, replacesDead) => this.#handOver(shard, replacesDead),
       clock: new SystemClock(),
       log,
+      ...watching,
     });
     this.#dealer = new Dealer({
       cells: this.#cells,
@@ -88,8 +98,12 @@ export class RunningNode {
       isServing: (shard) => this.#supervisor.isServing(shard),
       closeDescriptor: (descriptor) => closeSync(descriptor),
     });
-    this.#descriptors = new DescriptorWatch(log);
+    this.#descriptors = new DescriptorWatch(log, shardCount);
     this.#supervisor.onShardDown = (shard) => this.#onShardDown(shard);
+    this.#supervisor.onShardServing = (shard) => {
+      if (this.#descriptors.isShort) this.#supervisor.post(shard, { kind: 'pause-accepting' }); // It came after the others were told.
+    };
+    process.on('exit', this.#onProcessExit);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#keepLogLevel();
   }
@@ -126,6 +140,7 @@ export class RunningNode {
       transport: this.transportKind,
       shardRestarts: this.#supervisor.restarts,
       connectionsRefused: this.#dealer.refused,
+      acceptErrors: this.#acceptErrors(),
       isShortOfDescriptors: this.#descriptors.isShort,
       shards,
     };
@@ -159,6 +174,22 @@ export class RunningNode {
       await this.#until(() => supervisor.areAllEnded, END_MS_MAX);
     }
     clearInterval(this.#timer);
+    process.off('exit', this.#onProcessExit);
+  }
+
+  /**
+   * The process ends while shards run: it was told to stop twice, or main has a bug. Every thread that is ended with uWebSockets.js
+   * listening aborts the process, which loses the exit code and leaves a core file; so all of them close first. Nothing is
+   * awaited, because after `exit` no turn comes. A shard that hangs cannot close: then SIGKILL is the quiet end.
+   */
+  #endInHaste(): void {
+    this.#cells.beginProcessEnd();
+    this.#supervisor.stop();
+    const deadlineMs = performance.now() + HASTE_MS_MAX;
+    for (let shard = 0; shard < this.shardCount; shard += 1) {
+      const isClosed = this.#cells.waitForClose(shard, Math.max(0, deadlineMs - performance.now()));
+      if (!isClosed) process.kill(process.pid, 'SIGKILL');
+    }
   }
 
   async #startShards(): Promise<void> {
@@ -190,8 +221,20 @@ export class RunningNode {
 
   #tick(): void {
     this.#keepLogLevel();
-    this.#descriptors.tick(this.connections());
+    this.#watchDescriptors();
     this.#supervisor.tick();
+  }
+
+  /** Main's own acceptor pauses by itself. */
+  #watchDescriptors(): void {
+    const wasShort = this.#descriptors.isShort;
+    this.#descriptors.tick(this.connections());
+    const { isShort } = this.#descriptors;
+    if (isShort !== wasShort) this.#supervisor.postToAll({ kind: isShort ? 'pause-accepting' : 'resume-accepting' });
+  }
+
+  #acceptErrors(): number {
+    return this.#counters.reduce((sum, counters) => sum + counters[COUNTER.acceptErrors], this.#listeners.acceptErrors);
   }
 
   #keepLogLevel(): void {
@@ -222,8 +265,8 @@ export class RunningNode {
 }
 
 /** Starts everything; throws BrokerError and leaves nothing open if a part does not start. */
-export function startNode(settings: Settings, log: Logger): Promise<RunningNode> {
-  return RunningNode.start(settings, log);
+export function startNode(settings: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
+  return RunningNode.start(settings, log, watching);
 }
 
 function chooseTransport(settings: Settings, log: Logger): TransportKind {

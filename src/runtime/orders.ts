@@ -53,6 +53,9 @@ export type ShardOrder =
   | { readonly kind: 'replace-peer'; readonly peer: ShardId; readonly rings: PeerRings }
   /** The descriptor of a listener was opened anew (node transport). */
   | { readonly kind: 'accept-from'; readonly listener: TcpListenerHandOver }
+  /** The process has no descriptors left, or some again: whether WebSocket listeners take connections. Main pauses its own. */
+  | { readonly kind: 'pause-accepting' }
+  | { readonly kind: 'resume-accepting' }
   /** Tell clients and let them go; answered by `drained`. */
   | { readonly kind: 'drain' }
   /** Close everything and end. */

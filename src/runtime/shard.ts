@@ -32,6 +32,8 @@ export class Shard {
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #isScheduled = false;
+  /** The WebSocket listener could not listen again after a pause, and goes on trying. */
+  #isResuming = false;
   #phase: 'serving' | 'draining' | 'drained' | 'closed' = 'serving';
 
   static async open(handOver: ShardHandOver, port: ShardPort): Promise<Shard> {
@@ -64,19 +66,20 @@ export class Shard {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#webSocket?.close(); // First: with its listener open, uWebSockets.js aborts the process when the thread ends.
+    this.#parts.cells.endMustClose(this.#handOver.shard);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#doorbell.close();
     this.#parts.transport.close();
   }
 
   async #start(): Promise<void> {
-    const { transport, connections } = this.#parts;
+    const { transport, connections, cells } = this.#parts;
     this.#beat();
     transport.start((rowCount) => this.#onTurn(rowCount));
     this.#timer = setInterval(() => this.#onTick(), TICK_MS);
     for (const listener of this.#handOver.tcpListeners) this.#acceptFrom(listener);
     const { webSocket } = this.#handOver;
-    if (webSocket !== null) {
+    if (webSocket !== null && (webSocket.engine !== 'uws' || cells.beginMustClose(this.#handOver.shard))) {
       this.#webSocket = await WebSocketListener.open(transport, {
         kind: webSocket.engine,
         host: webSocket.host,
@@ -155,7 +158,10 @@ export class Shard {
     transport.submit();
     this.#publishCount();
     this.#ticks += 1;
-    if (this.#ticks % STATUS_TICKS === 0) this.#post({ kind: 'status', status: this.#status() });
+    if (this.#ticks % STATUS_TICKS === 0) {
+      this.#post({ kind: 'status', status: this.#status() });
+      if (this.#isResuming) this.#resumeAccepting();
+    }
     if (this.#phase === 'draining' && this.#parts.connections.count === 0) {
       this.#phase = 'drained';
       this.#post({ kind: 'drained' });
@@ -181,6 +187,13 @@ export class Shard {
       case 'accept-from':
         this.#acceptFrom(order.listener);
         return;
+      case 'pause-accepting':
+        this.#isResuming = false;
+        this.#webSocket?.pauseAccepting();
+        return;
+      case 'resume-accepting':
+        this.#resumeAccepting();
+        return;
       case 'drain':
         if (this.#phase !== 'serving') return;
         this.#phase = 'draining';
@@ -196,6 +209,15 @@ export class Shard {
         while (order.how === 'hang');
         throw new Error(`shard ${this.#handOver.shard} was told to fail`);
     }
+  }
+
+  /** Whoever took the port meanwhile may let it go again. */
+  #resumeAccepting(): void {
+    const isListening = this.#webSocket?.resumeAccepting() ?? true;
+    const port = this.#handOver.webSocket?.port;
+    if (!isListening && !this.#isResuming)
+      this.#parts.log.warn('listener.lost', 'the WebSocket port cannot be listened on again, and is tried each second', { port });
+    this.#isResuming = !isListening;
   }
 
   #status(): ShardStatus {

@@ -8,12 +8,15 @@ import type { ShardThread, SpawnShard } from './spawn.js';
 import type { ThreadCells } from './thread-cells.js';
 import type { Topology } from './topology.js';
 
-/** A serving shard beats every 100 ms. Silent for this long it hangs, and is ended: with the start of a new one within 2 s. */
-export const HEARTBEAT_SILENCE_MS_MAX = 1500;
+/**
+ * A serving shard beats every 100 ms. Silent for this long it hangs, and is ended. Long, because a turn may be: of a fan-out to
+ * all that are connected, on a slow machine. To end a shard that works costs its clients their connections.
+ */
+export const HEARTBEAT_SILENCE_MS_MAX = 10_000;
 /** A shard that starts loads its modules first, on a machine that may be busy. */
 export const START_MS_MAX = 15_000;
-/** If `tick` itself comes this late, the whole process did not run, and no shard is to blame. */
-const TICK_LATE_MS = 400;
+/** What one tick adds to a silence at most. If `tick` itself came later, the whole process did not run, and no shard is to blame. */
+const TICK_COUNTED_MS_MAX = 200;
 /** A shard that lived this long died by accident: the next one starts at once. */
 const STABLE_MS = 10_000;
 const BACKOFF_MS_FIRST = 100;
@@ -36,7 +39,8 @@ interface Shard {
   thread: ShardThread | null;
   startedMs: number;
   heartbeat: number;
-  heardMs: number;
+  /** Since its last heartbeat, as far as main ran too. */
+  silentMs: number;
   restartMs: number;
   deathsInRow: number;
   failedStarts: number;
@@ -53,6 +57,8 @@ export interface SupervisorOptions {
   readonly handOver: (shard: ShardId, replacesDead: boolean) => ShardHandOver;
   readonly clock: Clock;
   readonly log: Logger;
+  /** HEARTBEAT_SILENCE_MS_MAX if not given. */
+  readonly silenceMsMax?: number;
 }
 
 /**
@@ -85,7 +91,7 @@ export class Supervisor {
       thread: null,
       startedMs: 0,
       heartbeat: 0,
-      heardMs: 0,
+      silentMs: 0,
       restartMs: 0,
       deathsInRow: 0,
       failedStarts: 0,
@@ -128,6 +134,10 @@ export class Supervisor {
     for (const shard of this.#shards) shard.thread?.post(order);
   }
 
+  post(shard: ShardId, order: ShardOrder): void {
+    this.#shards[shard].thread?.post(order);
+  }
+
   /** Has one shard fail as by a bug. For tests. */
   failShard(shard: ShardId, how: ShardFailure): void {
     this.#shards[shard].thread?.post({ kind: 'fail', how });
@@ -155,12 +165,12 @@ export class Supervisor {
 
   tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    const lateMs = nowMs - this.#tickedMs;
+    const countedMs = Math.min(nowMs - this.#tickedMs, TICK_COUNTED_MS_MAX);
     this.#tickedMs = nowMs;
     for (const shard of this.#shards) {
       if (this.#isEnding) return;
       if (shard.phase === 'waiting' && nowMs >= shard.restartMs) this.#spawn(shard, true);
-      if (shard.phase === 'serving' || shard.phase === 'starting') this.#listen(shard, nowMs, lateMs);
+      if (shard.phase === 'serving' || shard.phase === 'starting') this.#listen(shard, countedMs);
     }
   }
 
@@ -168,7 +178,7 @@ export class Supervisor {
     const nowMs = this.#options.clock.monotonicMs();
     shard.phase = 'starting';
     shard.startedMs = nowMs;
-    shard.heardMs = nowMs;
+    shard.silentMs = 0;
     shard.heartbeat = this.#options.cells.heartbeatOf(shard.number);
     shard.lastWords = null;
     shard.isDrained = false;
@@ -180,18 +190,17 @@ export class Supervisor {
     });
   }
 
-  #listen(shard: Shard, nowMs: number, lateMs: number): void {
+  #listen(shard: Shard, countedMs: number): void {
     const heartbeat = this.#options.cells.heartbeatOf(shard.number);
     if (heartbeat !== shard.heartbeat) {
       shard.heartbeat = heartbeat;
-      shard.heardMs = nowMs;
+      shard.silentMs = 0;
       return;
     }
-    if (lateMs > TICK_LATE_MS) shard.heardMs += lateMs;
-    const silenceMsMax = shard.phase === 'serving' ? HEARTBEAT_SILENCE_MS_MAX : START_MS_MAX;
-    if (nowMs - shard.heardMs <= silenceMsMax) return;
-    const silentMs = Math.round(nowMs - shard.heardMs);
-    this.#end(shard, 'shard.hung', 'a shard does not answer and is ended', { silentMs });
+    shard.silentMs += countedMs;
+    const servingMsMax = this.#options.silenceMsMax ?? HEARTBEAT_SILENCE_MS_MAX;
+    if (shard.silentMs <= (shard.phase === 'serving' ? servingMsMax : START_MS_MAX)) return;
+    this.#end(shard, 'shard.hung', 'a shard does not answer and is ended', { silentMs: Math.round(shard.silentMs) });
   }
 
   #end(shard: Shard, event: string, sentence: string, fields: Record<string, unknown>): void {
@@ -231,7 +240,7 @@ export class Supervisor {
     if (shard.phase !== 'starting') return;
     const nowMs = this.#options.clock.monotonicMs();
     shard.phase = 'serving';
-    shard.heardMs = nowMs;
+    shard.silentMs = 0;
     shard.failedStarts = 0;
     const startMs = Math.round(nowMs - shard.startedMs);
     this.#options.log.debug('shard.serving', 'a shard serves', { shard: shard.number, startMs });
@@ -243,6 +252,7 @@ export class Supervisor {
   #onExit(shard: Shard, exitCode: number): void {
     assert(shard.thread !== null, 'a thread exits once');
     shard.thread = null;
+    this.#options.cells.endMustClose(shard.number);
     const livedMs = Math.round(this.#options.clock.monotonicMs() - shard.startedMs);
     const error = new BrokerError('RMQ-1013', `${shard.number} after ${livedMs} ms with exit code ${exitCode}`, { cause: shard.lastWords });
     if (this.#isEnding) {

@@ -46,5 +46,5 @@ test('node: a shard that hangs is ended where it stands, with the process and th
     await survivor.subscribeAsync('t');
     await survivor.publishAsync('t', 'alive');
     assert.equal(await got, 't alive');
-  });
+  }, { silenceMsMax: 1000 });
 });

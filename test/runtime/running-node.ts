@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import mqtt from 'mqtt';
 import { RecordingLogger } from '../../src/base/logger.js';
 import { loadNative } from '../../src/native/door.js';
-import { type RunningNode, startNode } from '../../src/runtime/node.js';
+import { type RunningNode, startNode, type Watching } from '../../src/runtime/node.js';
 import { SETTINGS_SCHEMA, type Settings } from '../../src/settings/schema.js';
 
 export const DEADLINE_MS: number = 20_000;
@@ -25,9 +25,13 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
-export async function withNode(settings: Settings, run: (node: RunningNode, log: RecordingLogger) => Promise<void>): Promise<void> {
+export async function withNode(
+  settings: Settings,
+  run: (node: RunningNode, log: RecordingLogger) => Promise<void>,
+  watching: Watching = {},
+): Promise<void> {
   const log = new RecordingLogger();
-  const node = await startNode(settings, log);
+  const node = await startNode(settings, log, watching);
   try {
     await run(node, log);
   } finally {

@@ -125,14 +125,30 @@ test('supervisor: a shard whose heart stops is ended and replaced, the others st
   assert.equal(threads[0].isTerminated || threads[2].isTerminated, false);
 });
 
-test('supervisor: when the whole process stood still no shard is to blame', () => {
+test('supervisor: a shard that is silent for a while and then beats stays, however often', () => {
+  const { threads, pass, startAll } = setUp();
+  startAll();
+  for (let turn = 0; turn < 5; turn += 1) {
+    pass(HEARTBEAT_SILENCE_MS_MAX - TICK_MS, [0, 2]);
+    pass(TICK_MS, [0, 1, 2]);
+  }
+  assert.equal(threads.length, SHARDS);
+});
+
+test('supervisor: when the whole process stood still, once or again and again, no shard is to blame', () => {
   const { threads, pass, startAll, clock, supervisor } = setUp();
   startAll();
   pass(1000, [0, 1, 2]);
   clock.advance(60_000);
   supervisor.tick();
-  pass(1000, [0, 1, 2]);
-  assert.equal(threads.length, SHARDS);
+  pass(1000, []);
+  for (let stall = 0; stall < 40; stall += 1) {
+    clock.advance(350);
+    supervisor.tick();
+  }
+  assert.equal(threads.length, SHARDS, '14 s and more of silence, 9 s of which main ran');
+  pass(HEARTBEAT_SILENCE_MS_MAX, []);
+  assert.ok(threads.length > SHARDS, 'silence while main runs still counts');
 });
 
 test('supervisor: a shard that dies again and again is started later and later, and at once after a long life', () => {

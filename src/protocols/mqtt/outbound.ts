@@ -68,7 +68,7 @@ export class Outbound {
     if (this.#keptBytes >= this.#keptBytesMax) return 0;
     const byWindow = this.#window - this.#inFlight;
     const bySpan = SPAN_MAX - (this.#head - this.#tail);
-    return Math.min(byWindow, bySpan);
+    return Math.max(0, Math.min(byWindow, bySpan)); // A client may come back with a smaller window than it has in flight.
   }
 
   /** Takes `count` consecutive packet ids. @returns the first. */

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.js';
 import { NO_GROUP, type Route, type ShardId } from '../../broker/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
@@ -79,6 +80,7 @@ export function publishFrame(
   version: 4 | 5,
 ): Route<MqttSession> {
   const topic = context.transport.internTopic(topicBytes);
+  assert(topic >= 0, 'the grammar and the transport agree on what a topic name is');
   const route = routeOf(context, topic);
   const run = context.run;
   run.set(NO_SPACE, frame, 0, frame.length, 1, version);

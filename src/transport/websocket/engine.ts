@@ -48,6 +48,12 @@ export interface WsEvents {
 export interface WsEngine {
   readonly kind: WsEngineKind;
   readonly port: number;
+  /**
+   * The process has no descriptor left for another connection: takes none, if trying would cost anything. Sockets go on. Idempotent.
+   */
+  pauseAccepting(): void;
+  /** Takes connections again. Idempotent. @returns false if it cannot listen now; try again later. */
+  resumeAccepting(): boolean;
   /** Ends every socket and stops listening, before it returns. Idempotent. */
   close(): void;
 }

@@ -17,6 +17,8 @@ const SHA256_BY_BINARY: Readonly<Record<string, string>> = {
 export interface UwsModule {
   readonly App: () => UwsApp;
   readonly us_socket_local_port: (listening: object) => number;
+  /** Once at most for each: it is not checked. */
+  readonly us_listen_socket_close: (listening: object) => void;
 }
 
 export interface UwsApp {
@@ -86,7 +88,7 @@ export async function loadUws(): Promise<UwsFinding> {
 
 function isUwsModule(value: unknown): value is UwsModule {
   if (typeof value !== 'object' || value === null) return false;
-  return ['App', 'us_socket_local_port'].every((name) => typeof Reflect.get(value, name) === 'function');
+  return ['App', 'us_socket_local_port', 'us_listen_socket_close'].every((name) => typeof Reflect.get(value, name) === 'function');
 }
 
 function firstLine(error: unknown): string {

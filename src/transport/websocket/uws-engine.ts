@@ -10,15 +10,22 @@ const BACKPRESSURE_BYTES_MAX = 1 << 30;
 /**
  * WebSocket by uWebSockets.js: every shard listens on the same port (SO_REUSEPORT), the kernel deals connections out.
  *
- * Two traps. It would also share the port with another process, so the main thread claims the port first (claim-port.ts).
- * And a thread that ends while its app is open aborts the whole process: `close` comes before the thread ends, whatever
- * the reason it ends for (websocket-listener.ts says how).
+ * Three traps. It would also share the port with another process, so the main thread claims the port first (claim-port.ts).
+ * A thread that ends while its app is open aborts the whole process: `close` comes before the thread ends, whatever
+ * the reason it ends for (websocket-listener.ts says how). And without a free descriptor it tries to accept again and again, for
+ * which it takes a whole processor: `pauseAccepting` closes the listener, so that clients are refused instead of waiting. Once
+ * every thread has done so the port is nobody's, until `resumeAccepting`.
  */
 export class UwsEngine implements WsEngine {
   readonly kind = 'uws';
   readonly port: number;
+  readonly #module: UwsModule;
   readonly #app: UwsApp;
+  readonly #host: string;
   readonly #sockets: Set<UwsWsSocket>;
+  /** uWebSockets.js' token of the open listener; null while accepting is paused. */
+  #listening: object | null;
+  #isClosed = false;
 
   static open(module: UwsModule, options: WsEngineOptions, events: WsEvents): Promise<UwsEngine> {
     const app = module.App();
@@ -27,7 +34,7 @@ export class UwsEngine implements WsEngine {
     return new Promise((resolve, reject) => {
       app.listen(options.host, options.port, (listening) => {
         if (listening !== false) {
-          resolve(new UwsEngine(app, module.us_socket_local_port(listening), sockets));
+          resolve(new UwsEngine(module, app, options.host, listening, sockets));
           return;
         }
         app.close();
@@ -36,13 +43,32 @@ export class UwsEngine implements WsEngine {
     });
   }
 
-  private constructor(app: UwsApp, port: number, sockets: Set<UwsWsSocket>) {
+  private constructor(module: UwsModule, app: UwsApp, host: string, listening: object, sockets: Set<UwsWsSocket>) {
+    this.#module = module;
     this.#app = app;
-    this.port = port;
+    this.#host = host;
+    this.port = module.us_socket_local_port(listening);
     this.#sockets = sockets;
+    this.#listening = listening;
+  }
+
+  pauseAccepting(): void {
+    if (this.#isClosed || this.#listening === null) return;
+    this.#module.us_listen_socket_close(this.#listening);
+    this.#listening = null;
+  }
+
+  resumeAccepting(): boolean {
+    if (this.#isClosed || this.#listening !== null) return true;
+    this.#app.listen(this.#host, this.port, (listening) => {
+      if (listening !== false) this.#listening = listening;
+    }); // It calls back before it returns.
+    return this.#listening !== null;
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const socket of this.#sockets) socket.isOpen = false; // No call comes after this one.
     this.#sockets.clear();
     this.#app.close();

@@ -81,6 +81,16 @@ export class WebSocketListener implements VirtualSink {
     return this.#byConnection.get(connection)?.socket.peer() ?? NOWHERE;
   }
 
+  /** Takes no connections for lack of descriptors; those there are go on. Idempotent. */
+  pauseAccepting(): void {
+    this.#engine?.pauseAccepting();
+  }
+
+  /** Takes connections again. Idempotent. @returns false if it cannot listen now; try again later. */
+  resumeAccepting(): boolean {
+    return this.#engine?.resumeAccepting() ?? true;
+  }
+
   /** Ends the WebSockets and the listener at once. Their connections are closed for the transport. Idempotent. */
   close(): void {
     if (this.#isClosed) return;

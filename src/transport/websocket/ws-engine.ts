@@ -42,6 +42,16 @@ export class WsNodeEngine implements WsEngine {
     this.#sockets = sockets;
   }
 
+  /**
+   * Nothing to do: libuv turns those who wait away, by a descriptor that it keeps in reserve. Closing would be wrong, for the
+   * listening descriptor belongs to all threads.
+   */
+  pauseAccepting(): void {}
+
+  resumeAccepting(): boolean {
+    return true;
+  }
+
   close(): void {
     for (const socket of this.#sockets) {
       socket.isOpen = false; // No call comes after this one.
