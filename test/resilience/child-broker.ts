@@ -26,12 +26,14 @@ const COUNTS = z.record(z.string(), z.number());
 const STATUS: z.ZodType<ChildStatus> = z.object({
   connections: z.int(),
   node: z.object({
+    acceptErrors: z.number(),
     shards: z.array(z.object({ shard: z.int(), transport: COUNTS, mqtt: COUNTS.optional(), sessions: z.number().optional() })),
   }),
 });
 export interface ChildStatus {
   readonly connections: number;
   readonly node: {
+    readonly acceptErrors: number;
     readonly shards: readonly {
       readonly shard: number;
       readonly transport: Readonly<Record<string, number>>;

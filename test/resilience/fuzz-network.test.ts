@@ -242,7 +242,11 @@ test('fuzz: whatever clients send, no shard dies and a client that behaves is se
     good.packets.length = 0;
     if (good.isClosed) await new Promise((resolve) => setTimeout(resolve, 500)); // The log of a shard takes a moment.
     const failure = log.records.find((record) => record.level === 'error' || record.level === 'fatal');
-    assert.equal(failure, undefined, `FUZZ_SEED=${SEED}: ${failure?.sentence} ${failure?.fields.error instanceof Error ? failure.fields.error.stack : ''}`);
+    assert.equal(
+      failure,
+      undefined,
+      `FUZZ_SEED=${SEED}: ${failure?.sentence} ${failure?.fields.error instanceof Error ? failure.fields.error.stack : ''}`,
+    );
     assert.equal(good.isClosed, false, `FUZZ_SEED=${SEED}: the good client was closed ${JSON.stringify(good.packets.at(-1))}`);
   }
   fuzzer.close();

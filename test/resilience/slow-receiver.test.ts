@@ -6,12 +6,14 @@ import { eventually, pass } from './deadline.js';
 import { PacedLoad, percentile, stampOf } from './paced-load.js';
 
 const RECEIVERS = 50;
-const PHASE_MS = 1_200;
-/** Noise of timers and of a machine that others use, beside the factor of two. */
-const FLOOR_MS = 5;
-/** What the machine does in a bad moment happens once; what the broker does wrong happens each time. */
-const ATTEMPTS = 3;
-const FLOOD_BYTES = 4096;
+/** Windows in which the one is awake and asleep take turns. */
+const WINDOW_PAIRS = 2;
+const WINDOW_MS = 200;
+/** Generous: for a machine that others use. Who must not be held is not judged by time, but by the broker's own count. */
+const FLOOR_MS = 100;
+const FLOOD_BYTES = 32_768;
+/** Publishes to all the receivers, the laggard among them. */
+const SHARED_RUNS = 40;
 
 const HIGH_MARK_BYTES = 262_144;
 const QUEUE_BYTES_MAX = 1_048_576;
@@ -49,7 +51,7 @@ class Sleeper {
 
 /** Connected receivers of both topics of the fast ones; their latencies go to `samples`. */
 async function openReceivers(context: TestContext, url: string, qos: 0 | 1, samples: number[]): Promise<void> {
-  for (let i = 0; i < RECEIVERS; i += 1) {
+  const openOne = async (): Promise<void> => {
     const client = await RawClient.connect(context, url, {}, 4);
     client.onPacket = (packet) => {
       if (packet.cmd !== 'publish') return;
@@ -59,7 +61,8 @@ async function openReceivers(context: TestContext, url: string, qos: 0 | 1, samp
     };
     client.say({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'fast/#', qos }] });
     await client.hear('suback');
-  }
+  };
+  await Promise.all(Array.from({ length: RECEIVERS }, openOne));
 }
 
 async function openLoad(context: TestContext, url: string, topic: string, qos: 0 | 1, bytes: number, rate: number): Promise<PacedLoad> {
@@ -73,11 +76,11 @@ async function openLoad(context: TestContext, url: string, topic: string, qos: 0
   return load;
 }
 
-/** The latency that 99 of 100 deliveries to the fast ones keep while `PHASE_MS` pass. */
+/** The latency that 99 of 100 deliveries to the fast ones keep while `WINDOW_MS` pass. */
 async function measure(samples: number[]): Promise<number> {
   samples.length = 0;
-  await pass(PHASE_MS);
-  assert.ok(samples.length > (RECEIVERS * PHASE_MS) / 50, 'the fast ones receive all the while');
+  await pass(WINDOW_MS);
+  assert.ok(samples.length > RECEIVERS, 'the fast ones receive all the while');
   return percentile(samples, 0.99);
 }
 
@@ -102,31 +105,32 @@ for (const qos of [0, 1] as const) {
     });
     await sleeper.client.hear('suback');
     // Shards take turns: the paced publisher comes to that of the sleeper, where it could be held back for it.
-    const flood = await openLoad(context, url, 'flood', qos, FLOOD_BYTES, 2_000);
+    const flood = await openLoad(context, url, 'flood', qos, FLOOD_BYTES, 1_000);
     const paced = await openLoad(context, url, 'fast/paced', qos, 1024, 100);
-    const fastFlood = await openLoad(context, url, 'fast/flood', qos, FLOOD_BYTES, 50);
+    const fastFlood = await openLoad(context, url, 'fast/flood', qos, 4096, 50);
     for (const load of [paced, flood, fastFlood]) load.start();
-    await pass(200);
+    await pass(50);
 
-    let isKept = false;
-    for (let attempt = 0; attempt < ATTEMPTS && !isKept; attempt += 1) {
-      const residentBytes = broker.residentBytes();
-      const awakeMs = await measure(samples);
-      sleeper.client.socket.pause();
-      const asleepMs = await measure(samples);
-      const waitingBytes = total(await broker.status(), 'outputBytes');
-      assert.ok(waitingBytes > HIGH_MARK_BYTES / 2, 'the one that sleeps is congested');
-      assert.ok(waitingBytes < HIGH_MARK_BYTES + TURN_BYTES_MAX, `${waitingBytes} bytes of output wait`);
-      const growth = broker.residentBytes() - residentBytes;
-      assert.ok(growth < QUEUE_BYTES_MAX + HIGH_MARK_BYTES + TURN_BYTES_MAX + GARBAGE_BYTES_MAX, `the broker grew by ${growth} bytes`);
-      context.diagnostic(
-        `p99 ${awakeMs.toFixed(1)} ms, then ${asleepMs.toFixed(1)} ms; ${waitingBytes} bytes wait, ${growth} more resident`,
-      );
-      isKept = asleepMs < 2 * awakeMs + FLOOR_MS;
-      if (isKept) flood.stop();
+    const residentBytes = broker.residentBytes();
+    const awakeMs: number[] = [];
+    const asleepMs: number[] = [];
+    for (let pair = 0; pair < WINDOW_PAIRS; pair += 1) {
       sleeper.client.socket.resume();
+      awakeMs.push(await measure(samples));
+      sleeper.client.socket.pause();
+      await eventually('the one that sleeps is congested', async () => total(await broker.status(), 'outputBytes') > HIGH_MARK_BYTES / 2);
+      asleepMs.push(await measure(samples));
+      const waitingBytes = total(await broker.status(), 'outputBytes');
+      assert.ok(waitingBytes < HIGH_MARK_BYTES + TURN_BYTES_MAX, `${waitingBytes} bytes of output wait`);
     }
-    assert.ok(isKept, 'p99 of the others at most doubled');
+    const growth = broker.residentBytes() - residentBytes;
+    const texts = [awakeMs, asleepMs].map((windows) => windows.map((ms) => ms.toFixed(1)).join(' and '));
+    context.diagnostic(`p99 ${texts[0]} ms awake, ${texts[1]} ms asleep; ${growth} bytes more resident`);
+    assert.ok(growth < QUEUE_BYTES_MAX + HIGH_MARK_BYTES + TURN_BYTES_MAX + GARBAGE_BYTES_MAX, `the broker grew by ${growth} bytes`);
+    // What the broker does wrong shows in every window, what the machine does in some.
+    assert.ok(Math.min(...asleepMs) < 2 * Math.max(...awakeMs) + FLOOR_MS, 'the others are served as before');
+    flood.stop();
+    sleeper.client.socket.resume();
 
     const { received } = sleeper;
     for (const load of [paced, fastFlood]) load.stop();
@@ -148,3 +152,38 @@ for (const qos of [0, 1] as const) {
     if (qos === 1) assert.ok(bytesAfter > QUEUE_BYTES_MAX * 0.8, 'what had room in the queue was kept');
   });
 }
+
+test('slow receiver: one laggard among many holds no publisher (QoS 1)', async (context) => {
+  // One shard: with more, a publisher might wait for the ring to another.
+  const budgets = [`mqtt.output_high_mark=${HIGH_MARK_BYTES}`, 'mqtt.output_low_mark=65536'];
+  const broker = await ChildBroker.start(context, null, 'runtime.shards=1', ...budgets);
+  const url = broker.urlOf('mqtt.tcp');
+  await openReceivers(context, url, 1, []);
+  const laggard = await RawClient.connect(context, url, {}, 4);
+  laggard.say({
+    cmd: 'subscribe',
+    messageId: 1,
+    subscriptions: [
+      { topic: 'flood', qos: 0 }, // Congests it; and QoS 0 holds nobody, whoever lags.
+      { topic: 'fast/#', qos: 1 },
+    ],
+  });
+  await laggard.hear('suback');
+  laggard.socket.pause();
+  const flood = await openLoad(context, url, 'flood', 0, FLOOD_BYTES, 1_000);
+  flood.start();
+  await eventually('it is congested', async () => total(await broker.status(), 'outputBytes') > HIGH_MARK_BYTES);
+  flood.stop();
+
+  const publisher = await RawClient.connect(context, url, {}, 4);
+  for (let run = 1; run <= SHARED_RUNS; run += 1) {
+    publisher.say({ cmd: 'publish', topic: 'fast/shared', payload: 'x', qos: 1, messageId: run, dup: false, retain: false });
+    await publisher.until(() => publisher.count('puback') === run, 'the broker owns it');
+  }
+  const after = await broker.status();
+  assert.ok(total(after, 'outputBytes') > HIGH_MARK_BYTES / 2, 'it lagged all the while');
+  await RawClient.connect(context, url);
+  const sessions = RECEIVERS + 4; // The laggard, two publishers and the last one, which shows that the counts are newer than the publishes.
+  await eventually('the counts are new', async () => (await broker.status()).node.shards[0].sessions === sessions);
+  assert.equal(total(await broker.status(), 'publishersPaused'), 0, 'nobody was held');
+});

@@ -55,6 +55,15 @@ test('node: stop tells the clients, closes the ports and ends the shards', { tim
   await assert.rejects(once(socket, 'connect'), /ECONNREFUSED/);
 });
 
+test('node: the status counts what could not be accepted', { timeout: DEADLINE_MS }, async () => {
+  for (const transport of TRANSPORTS) {
+    await withNode(settingsFor(transport, 1), async (node) => {
+      const status = node.status();
+      assert.ok('acceptErrors' in status && status.acceptErrors === 0);
+    });
+  }
+});
+
 test('node: connections beyond the limit are refused', { timeout: DEADLINE_MS }, async () => {
   const settings = settingsFor(TRANSPORTS[0], 2);
   await withNode({ ...settings, mqtt: { ...settings.mqtt, connections_max: 2 } }, async (node) => {

@@ -32,19 +32,23 @@ for (const transport of TRANSPORTS) {
 }
 
 test('node: a shard that hangs is ended where it stands, with the process and the others alive', { timeout: DEADLINE_MS }, async () => {
-  await withNode(settingsFor(TRANSPORTS[0], 2), async (node, log) => {
-    const [survivor] = await clientsOn(node, node.listeners[0].url, [1]);
-    node.terminateShard(0, 'hang');
-    await survivor.subscribeAsync('never answered by the other', { qos: 0 }).catch(() => {});
-    await until('the hung shard is ended', () => log.records.some((record) => record.event === 'shard.died'));
-    await until('the shard serves again', () => node.isServing(0));
-    const died = log.records.find((record) => record.event === 'shard.died');
-    const error = died?.fields.error;
-    assert.ok(error instanceof Error && error.cause instanceof Error);
-    assert.match(error.cause.message, /runtime\/shard\.js/);
-    const got = nextMessage(survivor);
-    await survivor.subscribeAsync('t');
-    await survivor.publishAsync('t', 'alive');
-    assert.equal(await got, 't alive');
-  }, { silenceMsMax: 1000 });
+  await withNode(
+    settingsFor(TRANSPORTS[0], 2),
+    async (node, log) => {
+      const [survivor] = await clientsOn(node, node.listeners[0].url, [1]);
+      node.terminateShard(0, 'hang');
+      await survivor.subscribeAsync('never answered by the other', { qos: 0 }).catch(() => {});
+      await until('the hung shard is ended', () => log.records.some((record) => record.event === 'shard.died'));
+      await until('the shard serves again', () => node.isServing(0));
+      const died = log.records.find((record) => record.event === 'shard.died');
+      const error = died?.fields.error;
+      assert.ok(error instanceof Error && error.cause instanceof Error);
+      assert.match(error.cause.message, /runtime\/shard\.js/);
+      const got = nextMessage(survivor);
+      await survivor.subscribeAsync('t');
+      await survivor.publishAsync('t', 'alive');
+      assert.equal(await got, 't alive');
+    },
+    { silenceMsMax: 1000 },
+  );
 });

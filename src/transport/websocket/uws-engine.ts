@@ -62,7 +62,7 @@ export class UwsEngine implements WsEngine {
     if (this.#isClosed || this.#listening !== null) return true;
     this.#app.listen(this.#host, this.port, (listening) => {
       if (listening !== false) this.#listening = listening;
-    }); // It calls back before it returns.
+    }); // It calls back before it returns. With sockets still open it can, as it set SO_REUSEPORT on a port that was not 0.
     return this.#listening !== null;
   }
 

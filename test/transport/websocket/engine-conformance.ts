@@ -5,6 +5,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 import { NodeAcceptor } from '../../../src/transport/node/node-acceptor.js';
 import { CLOSE, EVENT, SPACE_ARENA, type Transport } from '../../../src/transport/ports.js';
 import { chooseWsEngine } from '../../../src/transport/websocket/choose-engine.js';
+import { claimPort } from '../../../src/transport/websocket/claim-port.js';
 import type { WsEngineKind } from '../../../src/transport/websocket/engine.js';
 import { WebSocketListener } from '../../../src/transport/websocket/websocket-listener.js';
 import { CONNECT, PINGREQ, publish } from '../mqtt-bytes.js';
@@ -42,7 +43,7 @@ async function withListener(kind: WsEngineKind, ground: Ground, gated: boolean, 
   const listener = await WebSocketListener.open(transport, {
     kind,
     host: '127.0.0.1',
-    port: 0,
+    port: bound === null ? await claimPort('127.0.0.1', 0) : 0,
     descriptor: bound === null ? -1 : acceptor.listeningDescriptorOf(bound.listener),
     path: '/mqtt',
     messageBytesMax: MESSAGE_BYTES_MAX,
@@ -126,6 +127,7 @@ export async function engineConformance(kind: WsEngineKind, ground: Ground): Pro
 
   refusals(kind, ground, skip);
   endings(kind, ground, skip);
+  shortages(kind, ground, skip);
   pressure(kind, ground, skip);
 }
 
@@ -221,6 +223,30 @@ function endings(kind: WsEngineKind, ground: Ground, skip: string | false): void
       const late = new WebSocket(`ws://127.0.0.1:${listener.port}/mqtt`, 'mqtt');
       const [error] = await once(late, 'error');
       assert.ok(error instanceof Error);
+    });
+  });
+}
+
+function shortages(kind: WsEngineKind, ground: Ground, skip: string | false): void {
+  test(`${kind} on ${ground.name}: a listener that pauses keeps its sockets, and takes connections when it resumes`, { skip }, async () => {
+    await withListener(kind, ground, false, async ({ probe, dial, listener, opened }) => {
+      const { client, connection } = await dial();
+      listener.pauseAccepting();
+      listener.pauseAccepting();
+      if (kind === 'uws') {
+        const refused = new WebSocket(`ws://127.0.0.1:${listener.port}/mqtt`, 'mqtt');
+        const [error] = await once(refused, 'error');
+        assert.ok(error instanceof Error);
+        assert.equal(opened.length, 1);
+      }
+      client.send(PINGREQ);
+      await probe.untilRow(connection, EVENT.ping);
+      assert.equal(listener.resumeAccepting(), true);
+      assert.equal(listener.resumeAccepting(), true);
+      const late = await dial();
+      late.client.send(PINGREQ);
+      await probe.untilRow(late.connection, EVENT.ping);
+      listener.pauseAccepting(); // It is closed while it is paused.
     });
   });
 }
