@@ -61,7 +61,7 @@ class Reactor {
   // Target lists have numbers below this.
   static constexpr uint32_t listsMax = 1u << 20;
   // Bytes read per batch: what one call into JS handles, and what stays in the cache.
-  static constexpr uint32_t batchBytes = 512 * 1024;
+  static constexpr uint32_t batchBytes = 64 * 1024;
   static constexpr uint32_t readBytesMax = 128 * 1024;
   // The arena holds a batch, one read beyond it and the longest frame.
   static constexpr uint32_t arenaBytesBeyondFrame = batchBytes + 2 * readBytesMax;
