@@ -15,7 +15,7 @@ import { flatten, OPTIONS, Probe, type VirtualPeer } from './probe.js';
 */
 
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 0x1_0000_0000) >>> 0;
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 1.5);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 5);
 const STREAMS_PER_ROUND = 24;
 const FRAME_BYTES_MAX = 600;
 const TOPICS = ['a', 'a/b', 'plant/7/temperature', '$SYS/x', 'ünï/cödé', '日本/語', '\u{1f600}', 'x'.repeat(200), ''];

@@ -20,7 +20,7 @@ import { bytesOf, frame, hexOf } from './frames.js';
   has encoded it again. FUZZ_SECONDS runs it longer, FUZZ_SEED plays a run again.
 */
 
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 4);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 10);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000);
 
 const CORPUS: readonly Uint8Array[] = [
