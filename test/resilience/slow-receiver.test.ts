@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { RawClient } from '../clients/raw-client.js';
 import { ChildBroker, type ChildStatus } from './child-broker.js';
@@ -19,10 +20,15 @@ const HIGH_MARK_BYTES = 262_144;
 const QUEUE_BYTES_MAX = 1_048_576;
 /** A run that is written in the turn in which a receiver becomes congested passes the high mark by at most this. */
 const TURN_BYTES_MAX = 1_048_576;
-/** Socket buffers of the kernel, ours and its. */
-const KERNEL_BYTES_MAX = 12 * 1_048_576;
+/** What the kernel may hold on the way from publisher to broker and from broker to receiver: as large as this machine lets its buffers grow. */
+const KERNEL_BYTES_MAX: number = 2 * (bufferBytesMax('tcp_rmem') + bufferBytesMax('tcp_wmem'));
 /** Of the broker's process, beside the budgets: garbage of V8 between two collections. */
 const GARBAGE_BYTES_MAX = 32 * 1_048_576;
+
+/** @param name of a setting of three numbers: least, default, most. */
+function bufferBytesMax(name: string): number {
+  return Number(readFileSync(`/proc/sys/net/ipv4/${name}`, 'utf8').split(/\s+/)[2]);
+}
 
 /** The one that stops reading: what it receives of the flood, in order or not. */
 class Sleeper {
