@@ -10,8 +10,9 @@ import { deliver, deliverToMember } from './deliver.js';
 import { onRows } from './hot-path.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
 import { groupOfOne, planOf } from './plan.js';
+import { fixedHeaderLength } from './publish-frame.js';
 import { onDeadline, scheduleExpiry } from './session-end.js';
-import { decodeSessionState, restoreSession } from './session-state.js';
+import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 import { onSurrender } from './take-over.js';
 import { releaseLink, releaseStalled } from './throttle.js';
 
@@ -38,10 +39,10 @@ export class MqttEngine implements ProtocolEngine {
     parts.broker.directory.onSurrender = (clientId, discard, claimant, answer) => onSurrender(context, clientId, discard, claimant, answer);
     parts.broker.directory.onOrphan = (clientId, state) => {
       // Its new connection went away while the session moved: it waits here for the next one.
-      const session = decodeSessionState(context, clientId, state);
-      context.sessions.set(clientId, session);
-      restoreSession(context, session, state, () => {});
-      scheduleExpiry(context, session);
+      const moved = decodeSessionState(context, clientId, state);
+      context.sessions.set(clientId, moved.session);
+      restoreSubscriptions(context, moved, () => {});
+      scheduleExpiry(context, moved.session);
     };
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
   }
@@ -153,8 +154,7 @@ export class MqttEngine implements ProtocolEngine {
 
 /** The topic of the first frame of a run. */
 function topicOf(bytes: Uint8Array, offset: number): string {
-  let body = offset + 2;
-  while (bytes[body - 1] >= 0x80) body += 1;
+  const body = offset + fixedHeaderLength(bytes, offset);
   const length = (bytes[body] << 8) | bytes[body + 1];
   return Buffer.from(bytes.buffer, bytes.byteOffset + body + 2, length).toString();
 }

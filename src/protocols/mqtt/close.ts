@@ -73,7 +73,7 @@ export function forgetConnection(context: MqttContext, connection: MqttConnectio
 }
 
 /** Parts session and connection: the will is scheduled, the session waits for its client or ends. */
-export function detachSession(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
+function detachSession(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
   const session = connection.session;
   if (session === null) return;
   connection.session = null;

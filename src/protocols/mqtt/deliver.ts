@@ -70,7 +70,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
         const first = outbound.open(count, qos);
         if (outbound.keepsMessages) {
           delivery ??= deliveryOf(context, run, qos, group.retainAsPublished === 1 ? run.retain : 0, group.identifiers);
-          keepRun(session, delivery, first);
+          outbound.keepRun(first, delivery, 0, count);
         }
         commands.sendBlock(session.slot, block, first);
         continue;
@@ -99,19 +99,6 @@ function buildBlock(context: MqttContext, group: Group, run: RunView, qos: 0 | 1
 
 function deliveryOf(context: MqttContext, run: RunView, qos: 0 | 1 | 2, retain: 0 | 1, identifiers: Uint8Array | null): Delivery {
   return { run: run.stored(context.nowMs), qos, retain, identifiers };
-}
-
-/** Keeps all frames of a delivery, whose packet ids start at `firstPacketId`, for a resend. */
-function keepRun(session: MqttSession, delivery: Delivery, firstPacketId: number): void {
-  const outbound = session.outbound;
-  if (outbound === null) return;
-  let offset = 0;
-  let packetId = firstPacketId;
-  for (let i = 0; i < delivery.run.count; i += 1) {
-    outbound.keep(packetId, delivery, offset);
-    offset += frameLength(delivery.run.bytes, offset);
-    packetId = packetId === 65535 ? 1 : packetId + 1;
-  }
 }
 
 /** Puts a delivery in the session's queue. */

@@ -97,17 +97,10 @@ function sendSpecial(
 
 /** Packet ids for the next `count` frames of an entry. @returns the first. */
 function openIds(outbound: Outbound, entry: QueueEntry, count: number): number {
-  const { qos, run } = entry.delivery;
+  const { qos } = entry.delivery;
   assert(qos > 0, 'QoS 0 has no packet id');
   const first = outbound.open(count, qos as 1 | 2);
-  if (!outbound.keepsMessages) return first;
-  let offset = entry.offset;
-  let packetId = first;
-  for (let i = 0; i < count; i += 1) {
-    outbound.keep(packetId, entry.delivery, offset);
-    offset += frameLength(run.bytes, offset);
-    packetId = packetId === 65535 ? 1 : packetId + 1;
-  }
+  if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count);
   return first;
 }
 

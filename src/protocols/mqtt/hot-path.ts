@@ -14,7 +14,7 @@ import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import { onAcks } from './on-ack.js';
 import { onPublishQos2, onPublishRefused, onPublishRetained, onPublishWithProperties } from './on-publish.js';
-import { onClosed, onCongested, onConnected, onFault, onFrame, onPing, onRelieved } from './on-row.js';
+import { onClosed, onCongested, onFault, onFrame, onPing, onRelieved } from './on-row.js';
 import { planOf } from './plan.js';
 import { reasonOf, routeOf, spread } from './publish.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
@@ -25,7 +25,7 @@ import { breachReceiveMaximum } from './receive-maximum.js';
   that owns it.
 */
 
-/** Rows `from` to `to - 1` of the transport, all of MQTT connections. */
+/** Rows `from` to `to - 1` of the transport, all of MQTT connections. `connected` is not among them: the broker opens no connections. */
 export function onRows(context: MqttContext, from: number, to: number): void {
   const rows = context.transport.rows;
   const connections = context.connections;
@@ -62,9 +62,6 @@ export function onRows(context: MqttContext, from: number, to: number): void {
         break;
       case EVENT.closed:
         onClosed(context, connection, rows[at + ROW_NUMBER]);
-        break;
-      case EVENT.connected:
-        onConnected(connection);
         break;
     }
   }

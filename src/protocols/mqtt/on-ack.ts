@@ -4,11 +4,9 @@ import { FIRST_BYTE, REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
 import { encodeAck } from './encode.js';
-import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC, FREE } from './outbound.js';
+import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC, FREE, nextPacketIdAfter } from './outbound.js';
 import type { AckPacket } from './packets.js';
 import type { MqttSession } from './session.js';
-
-const PACKET_ID_MAX = 65535;
 
 /** A run of plain acknowledgements of one type, with packet ids that follow one another (MQTT 5 §4.3, §4.4). */
 export function onAcks(context: MqttContext, connection: MqttConnection, firstByte: number, firstPacketId: number, count: number): void {
@@ -97,6 +95,6 @@ function forEachId(firstPacketId: number, count: number, visit: (packetId: numbe
   let packetId = firstPacketId;
   for (let i = 0; i < count; i += 1) {
     visit(packetId);
-    packetId = packetId === PACKET_ID_MAX ? 1 : packetId + 1;
+    packetId = nextPacketIdAfter(packetId);
   }
 }

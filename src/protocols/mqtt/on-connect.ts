@@ -10,7 +10,7 @@ import type { ConnectPacket } from './packets.js';
 import { resend } from './resend.js';
 import { say } from './say.js';
 import { EXPIRY_NEVER, MqttSession } from './session.js';
-import { decodeSessionState, restoreSession } from './session-state.js';
+import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 
 /** Ticks of the transport in a second. */
 const TICKS_PER_SECOND = 10;
@@ -75,10 +75,10 @@ function onClaimed(
   assert(existing === null || !packet.cleanStart, 'a clean start ended the earlier session');
   if (existing === null && state !== null) {
     // Subscriptions are known on every shard before the client hears from us.
-    const session = decodeSessionState(context, clientId, state);
-    attach(context, connection, session, packet);
-    restoreSession(context, session, state, () => {
-      if (connection.phase === 'claiming') admit(context, connection, session, packet, true, isAssigned);
+    const moved = decodeSessionState(context, clientId, state);
+    attach(context, connection, moved.session, packet);
+    restoreSubscriptions(context, moved, () => {
+      if (connection.phase === 'claiming') admit(context, connection, moved.session, packet, true, isAssigned);
     });
     return;
   }

@@ -20,9 +20,6 @@ export function onPing(context: MqttContext, connection: MqttConnection): void {
   else if (connection.phase === 'waiting') endConnection(context, connection, REASON.protocolError, 'the first packet is not CONNECT');
 }
 
-/** Only outgoing connections report this, and the broker makes none. */
-export function onConnected(_connection: MqttConnection): void {}
-
 /** A frame without a kind of its own: decoded by the grammar, then the session switch. */
 export function onFrame(context: MqttContext, connection: MqttConnection, offset: number, length: number): void {
   if (connection.phase === 'closing' || connection.phase === 'claiming') return;

@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { frameLength } from './publish-frame.js';
 import type { Delivery } from './stored-run.js';
 
 const PACKET_IDS = 65535;
@@ -12,6 +13,11 @@ export const FREE = 0;
 export const AWAITS_PUBACK = 1;
 export const AWAITS_PUBREC = 2;
 export const AWAITS_PUBCOMP = 3;
+
+/** Packet ids follow one another from 1 to 65535; then comes 1 (MQTT 5 §2.2.1). */
+export function nextPacketIdAfter(packetId: number): number {
+  return packetId === PACKET_IDS ? 1 : packetId + 1;
+}
 
 /**
  * QoS 1 and 2 deliveries in flight to one client (MQTT 5 §4.3, §4.9).
@@ -98,6 +104,17 @@ export class Outbound {
     this.#keptBytes += shareOf(delivery);
   }
 
+  /** `keep` for `count` frames of a delivery from `offset`, whose ids were opened together. */
+  keepRun(firstPacketId: number, delivery: Delivery, offset: number, count: number): void {
+    let packetId = firstPacketId;
+    let position = offset;
+    for (let i = 0; i < count; i += 1) {
+      this.keep(packetId, delivery, position);
+      position += frameLength(delivery.run.bytes, position);
+      packetId = nextPacketIdAfter(packetId);
+    }
+  }
+
   /** The state of an id. */
   stateOf(packetId: number): number {
     const sequence = this.#sequenceOf(packetId);
@@ -118,7 +135,7 @@ export class Outbound {
           finished += 1;
         }
       }
-      packetId = packetId === PACKET_IDS ? 1 : packetId + 1;
+      packetId = nextPacketIdAfter(packetId);
     }
     if (finished > 0) {
       this.#inFlight -= finished;

@@ -35,8 +35,13 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
   return pack(state);
 }
 
-/** The session with everything but its subscriptions. */
-export function decodeSessionState(context: MqttContext, clientId: string, bytes: Uint8Array): MqttSession {
+/** A session that came here, and the subscriptions it had: `restoreSubscriptions` gives them back. */
+export interface MovedSession {
+  readonly session: MqttSession;
+  readonly subscriptions: readonly SubscribeRequest[];
+}
+
+export function decodeSessionState(context: MqttContext, clientId: string, bytes: Uint8Array): MovedSession {
   const state = unpack(bytes) as SessionState; // Our own words: `encodeSessionState` of another thread wrote them.
   const session = new MqttSession(clientId);
   session.expirySeconds = state.expirySeconds;
@@ -52,12 +57,11 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
     const received = session.openReceived();
     for (const packetId of state.received) received.add(packetId);
   }
-  return session;
+  return { session, subscriptions: state.subscriptions };
 }
 
 /** Subscribes for a session that moved here; its retained messages were sent long ago. `done` when every shard routes to it. */
-export function restoreSession(context: MqttContext, session: MqttSession, bytes: Uint8Array, done: () => void): void {
-  const { subscriptions } = unpack(bytes) as SessionState;
+export function restoreSubscriptions(context: MqttContext, { session, subscriptions }: MovedSession, done: () => void): void {
   const requests = subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));
   context.broker.subscribe(session, requests, done);
 }

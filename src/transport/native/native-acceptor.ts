@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import { constants } from 'node:os';
 import { BrokerError } from '../../base/errors.js';
 import { loadNative, type NativeListening } from '../../native/door.js';
+import { portOwner } from '../port-owner.js';
 import { type Acceptor, COUNTERS_COUNT, type OnAccepted } from '../ports.js';
-import { portOwner } from './port-owner.js';
 
 /** As many as Acceptor::batchMax. */
 const BATCH_MAX = 256;

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { constants } from 'node:os';
 import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
-import { portOwner } from '../native/port-owner.js';
+import { portOwner } from '../port-owner.js';
 import type { Acceptor } from '../ports.js';
 import { isSameSocket, socketInode } from './descriptor.js';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { assert } from '../../base/assert.js';
 import { BrokerError, systemCodeOf } from '../../base/errors.js';
-import { portOwner } from '../native/port-owner.js';
+import { portOwner } from '../port-owner.js';
 
 /**
  * Makes sure that a port is nobody's, before shards listen on it with SO_REUSEPORT: with that option a second broker would
