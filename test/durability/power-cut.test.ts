@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { pass } from '../resilience/deadline.js';
+import { DurableBroker } from './durable-broker.js';
+import { Fleet } from './fleet.js';
+import { countOf, GATE, seededRandom } from './gate.js';
+import { faultsOf, LOOP_DEFAULTS, ROOMY, runLoop, tableOf } from './kill-loop.js';
+import { Disk, powerGate } from './mounts.js';
+
+/** Without it LMDB believes that the machine did not restart, and takes what never reached the disk for good. */
+const SAFE_RESTORE = 'journal.safe_restore=true';
+const CUTS = countOf('POWER_CUTS', 2);
+const EXIT_MS_MAX = 2_000;
+const LOAD_MS = 400;
+const skip: string | false = GATE !== false ? GATE : await powerGate();
+
+/** @param crash is given what cuts the power at once. */
+async function cutLoop(
+  context: TestContext,
+  cycles: number,
+  crash: (broker: DurableBroker, cut: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const disk = Disk.create();
+  const broker = new DurableBroker({ dataPath: disk.dataPath, settings: [...ROOMY, SAFE_RESTORE] });
+  context.after(async () => {
+    await broker.dispose();
+    disk.dispose();
+  });
+  disk.mount();
+  let cut = await disk.armCut();
+  const report = await runLoop(broker, {
+    ...LOOP_DEFAULTS,
+    cycles,
+    random: seededRandom(),
+    settleEvery: 5,
+    say: (line) => context.diagnostic(line),
+    crash: (victim) => crash(victim, cut),
+    revive: async () => {
+      await disk.remount();
+      cut = await disk.armCut();
+      return await broker.start();
+    },
+  });
+  for (const line of tableOf(report).split('\n')) context.diagnostic(line);
+  assert.deepEqual(faultsOf(report), []);
+}
+
+test(`fault 3: after each of ${CUTS} power cuts nothing acknowledged is lost`, {
+  skip,
+  timeout: 30_000 + CUTS * 15_000,
+}, async (context) => {
+  await cutLoop(context, CUTS, async (broker, cut) => {
+    await cut();
+    await broker.kill();
+  });
+});
+
+test('fault 9: when the file system goes away the broker ends by itself, and nothing acknowledged is lost', { skip }, async (context) => {
+  await cutLoop(context, 1, async (broker, cut) => {
+    await cut();
+    const beganMs = performance.now();
+    const { code } = await broker.ended(EXIT_MS_MAX);
+    context.diagnostic(`ended with ${code} after ${(performance.now() - beganMs).toFixed(0)} ms`);
+    assert.notEqual(code, 0, 'it says so by its exit code');
+    assert.ok(broker.alarms().length > 0, 'and in the log');
+  });
+});
+
+test('fault 3: the power cut takes away what was not flushed', { skip }, async (context) => {
+  const disk = Disk.create();
+  // The same disk under a broker that acknowledges before the flush: the loop must see the loss.
+  const broker = new DurableBroker({ dataPath: disk.dataPath, settings: [...ROOMY, SAFE_RESTORE, 'journal.unsafe_ack_before_flush=true'] });
+  context.after(async () => {
+    await broker.dispose();
+    disk.dispose();
+  });
+  disk.mount();
+  await broker.start();
+  const fleet = new Fleet({ window: 512, fillerBytesMax: 4_000, perSecond: 0 }, seededRandom());
+  await fleet.open(broker.url);
+  fleet.sleeper.drop();
+  const cut = await disk.armCut();
+  fleet.run(broker.url);
+  await pass(LOAD_MS);
+  await cut();
+  await broker.kill();
+  fleet.drop();
+  await disk.remount();
+  await broker.start();
+  await fleet.settle(broker.url);
+  fleet.drop();
+  assert.ok(fleet.findings().lost > 0, 'else these tests could not see a loss');
+});
