@@ -5,6 +5,7 @@ import { SILENT_LOGGER } from '../../src/base/logger.js';
 import { SystemRandom } from '../../src/base/random.js';
 import type { PeerLinks, RunLinks } from '../../src/broker/ports.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
+import type { Journal } from '../../src/journal/ports.js';
 import { MqttEngine } from '../../src/protocols/mqtt/adapter.js';
 import type { MqttLimits } from '../../src/protocols/mqtt/limits.js';
 import type { MqttSession } from '../../src/protocols/mqtt/session.js';
@@ -19,11 +20,24 @@ const LIMITS: MqttLimits = {
   ...{ connectionsMax: CONNECTIONS_MAX, connectTimeoutMs: 10_000, packetBytesMax: 2_000_000, topicAliasMax: 10, receiveMax: 65_535 },
   ...{ keepAliveMaxSeconds: 0, sessionExpiryMaxSeconds: 3_600, clientIdBytesMax: 65_535, inflightMax: 16_384, queueMessagesMax: 100_000 },
   ...{ queueBytesMax: 1 << 26, topicLevelsMax: 128, outputHighMarkBytes: 1 << 20, outputLowMarkBytes: 1 << 18, outputBytesMax: 1 << 26 },
+  ...{ journalPendingBytesMax: 1 << 26, acknowledgesBeforeFlush: false },
 };
 
 /** No shard but this one. */
 const NO_PEERS: PeerLinks = { self: 0, shardCount: 1, send: () => undefined, onMessage: () => undefined, onPeerReplaced: () => undefined };
-const NO_RUNS: RunLinks = { forward: () => true, onLinkRelieved: () => undefined };
+const NO_RUNS: RunLinks = {
+  forward: () => true,
+  append: unused,
+  answerAppend: unused,
+  onAppended: () => undefined,
+  onLinkRelieved: () => undefined,
+};
+/** The broker resolves no topic to a log. */
+const NO_JOURNAL: Journal = {
+  ...{ state: 'writable', groupCount: 1, groups: [], groupOf: unused, group: unused, partition: unused, find: unused },
+  ...{ deletePartition: unused, openCommit: 1, closedCommit: 0, pendingBytes: 0, flush: unused, onTick: unused, close: unused },
+  ...{ onCommitted: unused, onFailed: unused, onStateChanged: unused },
+};
 
 function unused(): never {
   throw new Error('this part of the transport is not on the stage');
@@ -51,6 +65,7 @@ export class MqttStage {
       transport: this.#transport(topic, commands),
       broker,
       runLinks: NO_RUNS,
+      journal: NO_JOURNAL,
       limits: LIMITS,
       clock,
       random: new SystemRandom(),

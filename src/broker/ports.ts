@@ -5,6 +5,8 @@
   With one shard every `done` is called before the call returns.
 */
 
+import type { PartitionSettings, StreamId } from '../journal/ports.js';
+
 export type ShardId = number;
 
 export interface SubscriptionOptions {
@@ -43,6 +45,21 @@ export interface SharedGroup<S> {
   numberOn(shard: ShardId): number;
 }
 
+/** Where the log of a topic is. */
+export interface LogTarget {
+  readonly stream: StreamId;
+  readonly partition: number;
+  /** The shard that owns the partition's group. */
+  readonly owner: ShardId;
+  readonly settings: PartitionSettings;
+  /** Whether QoS 0 goes to the log too: it does where a stream was bound by name, not in the catch-all. */
+  readonly takesQos0: boolean;
+  /** UTF-8. */
+  readonly key: Uint8Array;
+  /** The key is the topic: the record need not say it again. */
+  readonly keyIsTopic: boolean;
+}
+
 /** The compiled match of one topic name. Good while `version` equals the broker's `subscriptionVersion`. */
 export interface Route<S> {
   readonly topic: string;
@@ -53,6 +70,8 @@ export interface Route<S> {
   readonly shards: readonly ShardId[];
   /** Each of them gets one copy of every message; their members are not in `receivers` and `shards`. */
   readonly shared: readonly SharedGroup<S>[];
+  /** Null: messages of this topic are only passed on. */
+  readonly log: LogTarget | null;
   /** The protocol's own compilation of this route (groups, target lists); null until the protocol makes it, dropped with the route. */
   plan: unknown;
 }
@@ -173,24 +192,65 @@ export interface PeerLinks {
 /** A run is for the receivers of its topic, not for a shared group. */
 export const NO_GROUP = 0;
 
-/** The hot crossing: runs of PUBLISH frames to a shard that has receivers. */
+/** No connection of the shard that is meant. */
+export const NO_PUBLISHER = -1;
+/** The records are in no log. */
+export const NOT_LOGGED = -1;
+
+/** A run of PUBLISH frames on its way to a shard that has receivers. One object serves all runs of a shard: it is good during the call. */
+export interface ForwardedRun {
+  /** NO_GROUP for the receivers of the topic, else only for a member of that shared group of the receiving shard. */
+  sharedGroup: number;
+  /** The sender's number of the topic: the receiver caches its route by them. */
+  topic: number;
+  generation: number;
+  version: 4 | 5;
+  count: number;
+  /** The connection of the receiving shard that published it, for No Local; NO_PUBLISHER if it was none of that shard. */
+  publisher: number;
+  /** Where the records are: the group, and the sequence of the first. NOT_LOGGED and 0 if nowhere. */
+  logGroup: number;
+  sequence: number;
+  /** The frames. `space` is the receiver's number of the memory; the sender leaves it alone. */
+  space: number;
+  bytes: Uint8Array;
+  offset: number;
+  length: number;
+}
+
+/** A run of PUBLISH frames on its way to the shard that owns the partition they go to. Likewise one object for all. */
+export interface AppendRequest {
+  /** The sender's; comes back with the answer. */
+  ticket: number;
+  topic: number;
+  generation: number;
+  version: 4 | 5;
+  count: number;
+  /** The sender's connection. */
+  publisher: number;
+  stream: number;
+  partition: number;
+  /** Of QoS 2 runs of a durable session: its number, by which repetitions are known. 0 else. */
+  session: number;
+  space: number;
+  bytes: Uint8Array;
+  offset: number;
+  length: number;
+}
+
+/** What became of an AppendRequest. duplicate: the owner had it already. */
+export const APPENDED = { durable: 0, full: 1, failed: 2 } as const;
+export type Appended = (typeof APPENDED)[keyof typeof APPENDED];
+
+/** The hot crossing: runs of PUBLISH frames. The bytes are taken before the call returns. */
 export interface RunLinks {
-  /**
-   * @param group NO_GROUP for the receivers of the topic, else only for a member of that shared group of the receiving shard.
-   * @param topic, generation the sender's number of the topic: the receiver caches its route by them.
-   * @returns false if the bytes were taken, but the link is congested: stop reading whoever feeds it until `onLinkRelieved`.
-   */
-  forward(
-    to: ShardId,
-    group: number,
-    topic: number,
-    generation: number,
-    version: 4 | 5,
-    count: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): boolean;
+  /** @returns false if the bytes were taken, but the link is congested: stop reading whoever feeds it until `onLinkRelieved`. */
+  forward(to: ShardId, run: ForwardedRun): boolean;
+  /** Likewise; answered by `onAppended`, unless `to` is replaced meanwhile. */
+  append(to: ShardId, request: AppendRequest): boolean;
+  answerAppend(to: ShardId, ticket: number, outcome: Appended): void;
+  /** Set once by the protocol. */
+  onAppended: (from: ShardId, ticket: number, outcome: Appended) => void;
   /** Set once by the protocol. */
   onLinkRelieved: (to: ShardId) => void;
 }

@@ -3,6 +3,7 @@ import { type Logger, SILENT_LOGGER } from '../base/logger.js';
 import { Interest } from './interest.js';
 import type {
   Broker,
+  LogTarget,
   PeerLinks,
   PeerMessage,
   Receiver,
@@ -39,6 +40,8 @@ export interface ShardBrokerOptions {
   readonly hashSeed?: number;
   /** This shard takes the place of one that died: it waits to be told by its peers which sessions they hold before it grants any. */
   readonly replacesDead?: boolean;
+  /** Where the log of a topic is. Without it nothing is logged. */
+  readonly resolveLog?: (topic: string) => LogTarget | null;
 }
 
 /** One shard's broker: its own subscriptions, what its peers told it, and the conversations with them. No timers, no I/O. */
@@ -54,15 +57,17 @@ export class ShardBroker<S> implements Broker<S> {
   readonly #relay: RetainedRelay;
   readonly #rounds: SubscribeRounds;
   readonly #registrar: SessionRegistrar;
+  readonly #resolveLog: (topic: string) => LogTarget | null;
   #version = 1;
 
   constructor(options: ShardBrokerOptions) {
-    const { links, clock, limits, log = SILENT_LOGGER, hashSeed = 0, replacesDead = false } = options;
+    const { links, clock, limits, log = SILENT_LOGGER, hashSeed = 0, replacesDead = false, resolveLog = () => null } = options;
     const { self, shardCount } = links;
     assert(self >= 0 && self < shardCount, 'a shard is one of its node');
     this.shard = self;
     this.#links = links;
     this.#clock = clock;
+    this.#resolveLog = resolveLog;
     this.#groups = new SharedGroups(self, hashSeed);
     this.#subscriptions = new Subscriptions(limits.subscriptionsMax, this.#groups, hashSeed);
     this.#interest = new Interest(shardCount, hashSeed);
@@ -105,6 +110,7 @@ export class ShardBroker<S> implements Broker<S> {
       receivers: this.#subscriptions.receiversOf(topic),
       shards: this.#interest.shardsOf(topic),
       shared: this.#groups.groupsOf(topic),
+      log: this.#resolveLog(topic),
       plan: null,
     };
   }

@@ -12,6 +12,9 @@ import type { BatchWriter } from './batch/batch-writer.js';
     table        of a group: small durable state by key; every change rides in the commit of its turn
 */
 
+/** One record batch, positioned at one of its records; the batch room reads it, others see it under this name. */
+export type RecordBatch = BatchView;
+
 export type StreamId = number;
 export type GroupId = number;
 /** Place of a record in its partition, from 0. Gaps are legal. */

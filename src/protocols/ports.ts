@@ -1,5 +1,6 @@
-import type { ShardId } from '../broker/ports.js';
-import type { ConnectionId, ConnectionOptions, SpaceId } from '../transport/ports.js';
+import type { AppendRequest, ForwardedRun, ShardId } from '../broker/ports.js';
+import type { CommitNumber } from '../journal/ports.js';
+import type { ConnectionId, ConnectionOptions } from '../transport/ports.js';
 
 /*
   A protocol engine: everything of one protocol on one shard. The runtime owns transport, rings and timers and calls the engine;
@@ -13,19 +14,15 @@ export interface ProtocolEngine {
   onOpen(connection: ConnectionId, listenerTag: number): void;
   /** Rows `from` to `to - 1` of `transport.rows`, all of connections of this engine. */
   onRows(from: number, to: number): void;
-  /** A run of PUBLISH frames from another shard, for the receivers of its topic or (group not NO_GROUP) for one member of a shared group, in a registered space whose bytes are `bytes`; valid until the `submit` that follows. */
-  onForwarded(
-    from: ShardId,
-    group: number,
-    topic: number,
-    generation: number,
-    version: 4 | 5,
-    count: number,
-    space: SpaceId,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void;
+  /** Before anything else of a turn: the commands of the turn before have been executed. */
+  beginTurn(): void;
+  /** A run of PUBLISH frames from another shard, in a registered space; valid until the `submit` that follows. */
+  onForwarded(from: ShardId, run: ForwardedRun): void;
+  /** A run of another shard's client for a log of this shard; likewise. Answered by `RunLinks.answerAppend`. */
+  onAppend(from: ShardId, request: AppendRequest): void;
+  /** A commit of the journal is durable, or was lost. */
+  onCommitted(commit: CommitNumber): void;
+  onCommitFailed(commit: CommitNumber, why: 'full' | 'failed'): void;
   /** A peer shard was replaced: its topic numbers mean nothing any more. */
   onPeerReplaced(peer: ShardId): void;
   /** Every 100 ms. `nowMs` is milliseconds since the epoch. */

@@ -1,22 +1,31 @@
 import { assert } from '../base/assert.js';
+import { type Appended, type AppendRequest, type ForwardedRun, NO_GROUP, NO_PUBLISHER, NOT_LOGGED } from '../broker/ports.js';
 import { RingConsumer } from '../ring/ring-consumer.js';
 import type { SpaceId } from '../transport/ports.js';
 import {
   ACCEPTED_HEAD_BYTES,
   ACCEPTED_TAG,
+  APPEND_PARTITION,
+  APPEND_SESSION,
+  APPEND_STREAM,
+  APPEND_TICKET,
   ENVELOPE,
   ENVELOPE_BYTES_MAX,
+  HEAD_BYTES,
+  HEAD_COUNT,
+  HEAD_GENERATION,
+  HEAD_PUBLISHER,
+  HEAD_TOPIC,
+  HEAD_VERSION,
+  longAt,
   PART_HEAD_BYTES,
   PART_TOTAL,
   PART_TYPE,
-  RUN_COUNT,
-  RUN_GENERATION,
-  RUN_GROUP,
-  RUN_HEAD_BYTES,
-  RUN_TOPIC,
-  RUN_VERSION,
-  shiftOfRun,
-  versionOfRun,
+  RUN_LOG_GROUP,
+  RUN_SEQUENCE,
+  RUN_SHARED_GROUP,
+  shiftOfHead,
+  versionOfHead,
 } from './envelope.js';
 
 /** Makes memory addressable in the transport's commands. */
@@ -27,19 +36,10 @@ export interface Spaces {
 
 /** Where envelopes go. `from` is the peer's number. */
 export interface EnvelopeSink {
-  /** @param space, bytes the memory the frames are in, by number and itself. They stay in it until `release`. */
-  onRun(
-    from: number,
-    group: number,
-    topic: number,
-    generation: number,
-    version: 4 | 5,
-    count: number,
-    space: SpaceId,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void;
+  /** The frames stay where they are until `release`; the object is good during the call. */
+  onRun(from: number, run: ForwardedRun): void;
+  onAppend(from: number, request: AppendRequest): void;
+  onAppended(from: number, ticket: number, outcome: Appended): void;
   /** @param bytes a copy that the receiver owns. */
   onControl(from: number, bytes: Uint8Array): void;
   /** Accepted descriptors, for this shard to own. */
@@ -64,6 +64,8 @@ export class InboundLink {
   #assembly: Assembly | null = null;
   /** Spaces of assembled runs, until `release`. */
   readonly #passing: SpaceId[] = [];
+  readonly #run: ForwardedRun = { ...newFrames(), sharedGroup: NO_GROUP, logGroup: NOT_LOGGED, sequence: 0 };
+  readonly #request: AppendRequest = { ...newFrames(), ticket: 0, stream: 0, partition: 0, session: 0 };
 
   constructor(peer: number, memory: SharedArrayBuffer, spaces: Spaces, sink: EnvelopeSink) {
     this.peer = peer;
@@ -99,7 +101,12 @@ export class InboundLink {
     const { words, bytes } = this.#ring;
     switch (type) {
       case ENVELOPE.run:
-        this.#dispatchRun(words, offset, length, this.#space, bytes);
+      case ENVELOPE.append:
+        this.#dispatchFrames(type, words, offset, length, this.#space, bytes);
+        return;
+      case ENVELOPE.appended:
+        for (let at = offset >> 2; at < (offset + length) >> 2; at += 2)
+          this.#sink.onAppended(this.peer, words[at], words[at + 1] as Appended);
         return;
       case ENVELOPE.control:
         this.#sink.onControl(this.peer, bytes.slice(offset, offset + length));
@@ -113,17 +120,35 @@ export class InboundLink {
     }
   }
 
-  #dispatchRun(words: Int32Array, offset: number, length: number, space: SpaceId, bytes: Uint8Array): void {
-    assert(length >= RUN_HEAD_BYTES, 'a run has its head');
+  #dispatchFrames(type: number, words: Int32Array, offset: number, length: number, space: SpaceId, bytes: Uint8Array): void {
+    assert(length >= HEAD_BYTES, 'frames have a head');
     const word = offset >> 2;
-    const versionWord = words[word + RUN_VERSION];
-    const head = RUN_HEAD_BYTES + shiftOfRun(versionWord);
-    const version = versionOfRun(versionWord);
-    const topic = words[word + RUN_TOPIC];
-    const generation = words[word + RUN_GENERATION];
-    const count = words[word + RUN_COUNT];
-    const group = words[word + RUN_GROUP];
-    this.#sink.onRun(this.peer, group, topic, generation, version, count, space, bytes, offset + head, length - head);
+    const versionWord = words[word + HEAD_VERSION];
+    const head = HEAD_BYTES + shiftOfHead(versionWord);
+    const target = type === ENVELOPE.run ? this.#run : this.#request;
+    target.topic = words[word + HEAD_TOPIC];
+    target.generation = words[word + HEAD_GENERATION];
+    target.count = words[word + HEAD_COUNT];
+    target.version = versionOfHead(versionWord);
+    target.publisher = words[word + HEAD_PUBLISHER];
+    target.space = space;
+    target.bytes = bytes;
+    target.offset = offset + head;
+    target.length = length - head;
+    if (type === ENVELOPE.run) {
+      const run = this.#run;
+      run.sharedGroup = words[word + RUN_SHARED_GROUP];
+      run.logGroup = words[word + RUN_LOG_GROUP];
+      run.sequence = longAt(words, word + RUN_SEQUENCE);
+      this.#sink.onRun(this.peer, run);
+      return;
+    }
+    const request = this.#request;
+    request.ticket = words[word + APPEND_TICKET];
+    request.stream = words[word + APPEND_STREAM];
+    request.partition = words[word + APPEND_PARTITION];
+    request.session = longAt(words, word + APPEND_SESSION);
+    this.#sink.onAppend(this.peer, request);
   }
 
   /**
@@ -158,10 +183,24 @@ export class InboundLink {
       this.#sink.onControl(this.peer, assembly.bytes);
       return;
     }
-    assert(assembly.type === ENVELOPE.run, 'runs and control messages come in parts');
+    assert(assembly.type === ENVELOPE.run || assembly.type === ENVELOPE.append, 'frames and control messages come in parts');
     const space = this.#spaces.registerSpace(assembly.bytes);
     this.#passing.push(space);
     const { bytes } = assembly;
-    this.#dispatchRun(new Int32Array(bytes.buffer, 0, RUN_HEAD_BYTES / 4), 0, bytes.length, space, bytes);
+    this.#dispatchFrames(assembly.type, new Int32Array(bytes.buffer, 0, HEAD_BYTES / 4), 0, bytes.length, space, bytes);
   }
+}
+
+function newFrames(): Pick<ForwardedRun, keyof ForwardedRun & keyof AppendRequest> {
+  return {
+    topic: 0,
+    generation: 0,
+    version: 4,
+    count: 0,
+    publisher: NO_PUBLISHER,
+    space: 0,
+    bytes: new Uint8Array(0),
+    offset: 0,
+    length: 0,
+  };
 }

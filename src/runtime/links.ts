@@ -1,7 +1,35 @@
 import { assert } from '../base/assert.js';
-import type { PeerLinks, PeerMessage, RunLinks, ShardId } from '../broker/ports.js';
+import {
+  APPENDED,
+  type Appended,
+  type AppendRequest,
+  type ForwardedRun,
+  type PeerLinks,
+  type PeerMessage,
+  type RunLinks,
+  type ShardId,
+} from '../broker/ports.js';
 import { ringDoorbell } from '../ring/doorbell.js';
-import { decodeControl, encodeControl } from './envelope.js';
+import {
+  APPEND_PARTITION,
+  APPEND_SESSION,
+  APPEND_STREAM,
+  APPEND_TICKET,
+  decodeControl,
+  ENVELOPE,
+  encodeControl,
+  HEAD_COUNT,
+  HEAD_GENERATION,
+  HEAD_PUBLISHER,
+  HEAD_TOPIC,
+  HEAD_VERSION,
+  HEAD_WORDS,
+  headVersionWord,
+  RUN_LOG_GROUP,
+  RUN_SEQUENCE,
+  RUN_SHARED_GROUP,
+  setLong,
+} from './envelope.js';
 import { type EnvelopeSink, InboundLink, type Spaces } from './inbound-link.js';
 import { LINK_LIMITS_DEFAULT, type LinkLimits, OutboundLink } from './outbound-link.js';
 import type { ThreadCells } from './thread-cells.js';
@@ -44,7 +72,9 @@ export class Links implements PeerLinks, RunLinks {
   onMessage: (from: ShardId, message: PeerMessage) => void = unset;
   onPeerReplaced: (peer: ShardId) => void = unset;
   onLinkRelieved: (to: ShardId) => void = unset;
+  onAppended: (from: ShardId, ticket: number, outcome: Appended) => void = unset;
   onRun: EnvelopeSink['onRun'] = unset;
+  onAppend: EnvelopeSink['onAppend'] = unset;
   onAccepted: EnvelopeSink['onAccepted'] = unset;
   /** A peer does not read and what waits for it is at its limit. Called once per peer; what is sent to it from then on is lost. */
   onPeerStuck: (peer: ShardId) => void = unset;
@@ -58,6 +88,9 @@ export class Links implements PeerLinks, RunLinks {
   /** By shard: 1 from a refused run on, until the outbox is empty. */
   readonly #isHeldBack: Uint8Array;
   readonly #isStuck: Uint8Array;
+  readonly #head: Int32Array = new Int32Array(HEAD_WORDS);
+  /** By shard: answers to its APPENDs that wait for the end of the turn. */
+  readonly #answers: { pairs: Int32Array; count: number }[];
   #droppedByReplaced = 0;
 
   constructor(options: LinksOptions) {
@@ -66,9 +99,11 @@ export class Links implements PeerLinks, RunLinks {
     this.#options = options;
     this.#isHeldBack = new Uint8Array(this.shardCount);
     this.#isStuck = new Uint8Array(this.shardCount);
+    this.#answers = Array.from({ length: this.shardCount }, () => ({ pairs: new Int32Array(128), count: 0 }));
     this.#sink = {
-      onRun: (from, group, topic, generation, version, count, space, bytes, offset, length) =>
-        this.onRun(from, group, topic, generation, version, count, space, bytes, offset, length),
+      onRun: (from, run) => this.onRun(from, run),
+      onAppend: (from, request) => this.onAppend(from, request),
+      onAppended: (from, ticket, outcome) => this.onAppended(from, ticket, outcome),
       onControl: (from, bytes) => this.onMessage(from, decodeControl(bytes)),
       onAccepted: (tag, descriptors) => this.onAccepted(tag, descriptors),
     };
@@ -101,20 +136,39 @@ export class Links implements PeerLinks, RunLinks {
     this.onPeerStuck(to);
   }
 
-  forward(
-    to: ShardId,
-    group: number,
-    topic: number,
-    generation: number,
-    version: 4 | 5,
-    count: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): boolean {
-    const isFree = this.#outboundTo(to).sendRun(group, topic, generation, version, count, bytes, offset, length);
-    if (!isFree) this.#isHeldBack[to] = 1;
+  forward(to: ShardId, run: ForwardedRun): boolean {
+    const head = this.#fillHead(run);
+    head[RUN_SHARED_GROUP] = run.sharedGroup;
+    head[RUN_LOG_GROUP] = run.logGroup;
+    setLong(head, RUN_SEQUENCE, run.sequence);
+    return this.#sendFrames(to, ENVELOPE.run, run);
+  }
+
+  append(to: ShardId, request: AppendRequest): boolean {
+    const head = this.#fillHead(request);
+    head[APPEND_TICKET] = request.ticket;
+    head[APPEND_STREAM] = request.stream;
+    head[APPEND_PARTITION] = request.partition;
+    setLong(head, APPEND_SESSION, request.session);
+    const link = this.#outboundTo(to);
+    const dropped = link.droppedMessages;
+    const isFree = this.#sendFrames(to, ENVELOPE.append, request);
+    // What did not leave is not in the log: its publisher hears so.
+    if (link.droppedMessages !== dropped) this.onAppended(to, request.ticket, APPENDED.full);
     return isFree;
+  }
+
+  /** Answers of one turn leave together, at `flush`. */
+  answerAppend(to: ShardId, ticket: number, outcome: Appended): void {
+    const answers = this.#answers[to];
+    if (answers.count * 2 === answers.pairs.length) {
+      const grown = new Int32Array(answers.pairs.length * 2);
+      grown.set(answers.pairs);
+      answers.pairs = grown;
+    }
+    answers.pairs[answers.count * 2] = ticket;
+    answers.pairs[answers.count * 2 + 1] = outcome;
+    answers.count += 1;
   }
 
   /** Hands out envelopes that came in, a bounded number. @returns how many records. */
@@ -141,6 +195,11 @@ export class Links implements PeerLinks, RunLinks {
     for (let peer = 0; peer < this.shardCount; peer += 1) {
       const link = this.#outbound[peer];
       if (link === null) continue;
+      const answers = this.#answers[peer];
+      if (answers.count > 0) {
+        link.sendAppended(answers.pairs, answers.count);
+        answers.count = 0;
+      }
       const isEmpty = link.pump();
       if (link.takePublished()) ringDoorbell(cells.cells, cells.doorbellOf(peer));
       if (isEmpty && this.#isHeldBack[peer] === 1) {
@@ -177,8 +236,25 @@ export class Links implements PeerLinks, RunLinks {
     this.#inbound[peer] = new InboundLink(peer, rings.incoming, this.#options.spaces, this.#sink);
     this.#outbound[peer] = this.#openOutbound(rings.outgoing);
     this.#isStuck[peer] = 0;
+    this.#answers[peer].count = 0;
     this.onPeerReplaced(peer);
     this.flush(); // Tells publishers that were held back for the dead one.
+  }
+
+  #fillHead(frames: ForwardedRun | AppendRequest): Int32Array {
+    const head = this.#head;
+    head[HEAD_TOPIC] = frames.topic;
+    head[HEAD_GENERATION] = frames.generation;
+    head[HEAD_COUNT] = frames.count;
+    head[HEAD_VERSION] = headVersionWord(frames.version, 0);
+    head[HEAD_PUBLISHER] = frames.publisher;
+    return head;
+  }
+
+  #sendFrames(to: ShardId, type: number, frames: ForwardedRun | AppendRequest): boolean {
+    const isFree = this.#outboundTo(to).sendFrames(type, this.#head, frames.bytes, frames.offset, frames.length);
+    if (!isFree) this.#isHeldBack[to] = 1;
+    return isFree;
   }
 
   #openOutbound(memory: SharedArrayBuffer): OutboundLink {

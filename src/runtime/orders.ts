@@ -80,6 +80,8 @@ export type ShardNotice =
   | { readonly kind: 'serving' }
   | { readonly kind: 'drained' }
   | { readonly kind: 'status'; readonly status: ShardStatus }
+  /** The journal cannot be written any more: the node must end. */
+  | { readonly kind: 'journal-failed' }
   /** A peer does not read its ring. */
   | { readonly kind: 'peer-stuck'; readonly peer: ShardId }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly sentence: string; readonly fields: LogFields }

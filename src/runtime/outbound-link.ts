@@ -4,16 +4,13 @@ import { NO_SPACE, RingProducer } from '../ring/ring-producer.js';
 import {
   ENVELOPE,
   ENVELOPE_BYTES_MAX,
+  HEAD_BYTES,
+  HEAD_COUNT,
+  HEAD_VERSION,
+  HEAD_WORDS,
   PART_HEAD_BYTES,
   PART_TOTAL,
   PART_TYPE,
-  RUN_COUNT,
-  RUN_GENERATION,
-  RUN_GROUP,
-  RUN_HEAD_BYTES,
-  RUN_TOPIC,
-  RUN_VERSION,
-  runVersionWord,
 } from './envelope.js';
 import { Outbox } from './outbox.js';
 
@@ -38,8 +35,6 @@ export class OutboundLink {
   readonly #limits: LinkLimits;
   readonly #source: Uint8Array;
   readonly #sourceWords: Int32Array;
-  readonly #runHead: Uint8Array;
-  readonly #runHeadWords: Int32Array;
   /** Where the record claimed last is filled in. */
   #bytes: Uint8Array;
   #words: Int32Array;
@@ -55,8 +50,6 @@ export class OutboundLink {
     this.#source = source;
     const isAligned = source.byteOffset % 4 === 0;
     this.#sourceWords = isAligned ? new Int32Array(source.buffer, source.byteOffset, source.byteLength >> 2) : new Int32Array(0);
-    this.#runHead = new Uint8Array(RUN_HEAD_BYTES);
-    this.#runHeadWords = new Int32Array(this.#runHead.buffer);
     this.#bytes = this.#ring.bytes;
     this.#words = this.#ring.words;
   }
@@ -76,42 +69,28 @@ export class OutboundLink {
     return !this.#outbox.isEmpty && this.#ring.spaceWasReleased;
   }
 
-  /** @returns false if the link is congested; the run was taken unless the outbox is at its limit (`droppedMessages`). */
-  sendRun(
-    group: number,
-    topic: number,
-    generation: number,
-    version: 4 | 5,
-    count: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): boolean {
+  /**
+   * Frames behind a head: a RUN or an APPEND.
+   * @param head HEAD_WORDS words; the version word without a shift.
+   * @returns false if the link is congested; the frames were taken unless the outbox is at its limit (`droppedMessages`).
+   */
+  sendFrames(type: number, head: Int32Array, bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#outbox.byteLength + length > this.#limits.runBytesMax && !this.#outbox.isEmpty) {
-      this.droppedMessages += count;
+      this.droppedMessages += head[HEAD_COUNT];
       return false;
     }
     const shift = offset & 3;
-    const whole = RUN_HEAD_BYTES + shift + length;
+    const whole = HEAD_BYTES + shift + length;
     if (whole > this.#ring.payloadBytesMax) {
-      const head = this.#runHeadWords;
-      head[RUN_TOPIC] = topic;
-      head[RUN_GENERATION] = generation;
-      head[RUN_COUNT] = count;
-      head[RUN_VERSION] = runVersionWord(version, 0);
-      head[RUN_GROUP] = group;
-      this.#sendParts(ENVELOPE.run, this.#runHead, bytes, offset, length);
+      this.#sendParts(type, new Uint8Array(head.buffer, head.byteOffset, HEAD_BYTES), bytes, offset, length);
       return this.#outbox.isEmpty;
     }
-    const at = this.#claim(ENVELOPE.run, whole);
+    const at = this.#claim(type, whole);
     const words = this.#words;
     const word = at >> 2;
-    words[word + RUN_TOPIC] = topic;
-    words[word + RUN_GENERATION] = generation;
-    words[word + RUN_COUNT] = count;
-    words[word + RUN_VERSION] = runVersionWord(version, shift);
-    words[word + RUN_GROUP] = group;
-    const to = at + RUN_HEAD_BYTES + shift;
+    for (let index = 0; index < HEAD_WORDS; index += 1) words[word + index] = head[index];
+    words[word + HEAD_VERSION] |= shift << 8;
+    const to = at + HEAD_BYTES + shift;
     if (length <= COPY_BY_WORDS_BYTES_MAX && bytes === this.#source && this.#sourceWords.length > 0) {
       copyByWords(this.#bytes, words, to, bytes, this.#sourceWords, offset, length);
     } else {
@@ -119,6 +98,18 @@ export class OutboundLink {
     }
     this.#commit();
     return this.#outbox.isEmpty;
+  }
+
+  /** Answers to the peer's APPENDs: `count` pairs of ticket and outcome. */
+  sendAppended(pairs: Int32Array, count: number): void {
+    const pairsMax = this.#ring.payloadBytesMax >> 3;
+    for (let sent = 0; sent < count; ) {
+      const some = Math.min(pairsMax, count - sent);
+      const at = this.#claim(ENVELOPE.appended, some * 8);
+      this.#words.set(pairs.subarray(sent * 2, (sent + some) * 2), at >> 2);
+      this.#commit();
+      sent += some;
+    }
   }
 
   /** @returns false if the peer must be given up: it does not read, and what waits for it is at its limit. */

@@ -1,6 +1,7 @@
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
 import { ShardBroker } from '../broker/shard-broker.js';
+import type { ShardJournal } from '../journal/shard-journal.js';
 import { MqttEngine } from '../protocols/mqtt/adapter.js';
 import { CONNECT_BYTES_MAX, type MqttLimits } from '../protocols/mqtt/limits.js';
 import type { MqttSession } from '../protocols/mqtt/session.js';
@@ -9,6 +10,7 @@ import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
+import { logResolver, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { PortLogger } from './port-logger.js';
@@ -26,6 +28,7 @@ export interface ShardParts {
   readonly transport: Transport;
   readonly links: Links;
   readonly broker: ShardBroker<MqttSession>;
+  readonly journal: ShardJournal;
   readonly mqtt: MqttEngine;
   readonly connections: Connections;
 }
@@ -54,19 +57,21 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     log,
     hashSeed: handOver.hashSeed,
     replacesDead: handOver.replacesDead,
+    resolveLog: logResolver(handOver),
   });
+  const journal = openJournal(handOver, clock, log);
   const limits = mqttLimits(settings);
-  const mqtt = new MqttEngine({ transport, broker, runLinks: links, limits, clock, random: new SystemRandom(), log });
+  const mqtt = new MqttEngine({ transport, broker, journal, runLinks: links, limits, clock, random: new SystemRandom(), log });
   const tellBroker = links.onPeerReplaced;
   links.onPeerReplaced = (peer) => {
     log.info('shard.peer-replaced', 'another shard was replaced', { peer });
     mqtt.onPeerReplaced(peer);
     tellBroker(peer);
   };
-  links.onRun = (from, group, topic, generation, version, count, space, bytes, offset, length) =>
-    mqtt.onForwarded(from, group, topic, generation, version, count, space, bytes, offset, length);
+  links.onRun = (from, run) => mqtt.onForwarded(from, run);
+  links.onAppend = (from, request) => mqtt.onAppend(from, request);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
-  return { cells, log, clock, transport, links, broker, mqtt, connections: new Connections([mqtt]) };
+  return { cells, log, clock, transport, links, broker, journal, mqtt, connections: new Connections([mqtt]) };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {
@@ -98,5 +103,7 @@ function mqttLimits({ mqtt }: Settings): MqttLimits {
     outputHighMarkBytes: mqtt.output_high_mark,
     outputLowMarkBytes: mqtt.output_low_mark,
     outputBytesMax: mqtt.output_bytes_max,
+    journalPendingBytesMax: 64 * 1024 * 1024,
+    acknowledgesBeforeFlush: false,
   };
 }

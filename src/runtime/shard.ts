@@ -15,13 +15,16 @@ export interface ShardPort {
 }
 
 /*
-  One shard: a set of connections, and the turns of its thread. Three things start a turn, and each ends it in this order:
+  One shard: a set of connections, and the turns of its thread. Four things start a turn, and each ends it in this order:
 
     rows of the transport:   engines | (the transport submits by itself)              | flush
     records of other rings:  engines | transport.submit | release the rings' space    | flush | submit what relief brought
+    a commit of the journal: engines | transport.submit                               | flush | submit
     the tick of 100 ms:      engines | transport.submit                               | flush | submit
 
-  Nothing runs between turns, so state needs no locks; a turn is bounded, so that each of the three comes to its right.
+  `flush`: what goes to other shards, and what goes to the journal, each together.
+
+  Nothing runs between turns, so state needs no locks; a turn is bounded, so that each of them comes to its right.
 */
 export class Shard {
   readonly #handOver: ShardHandOver;
@@ -48,7 +51,12 @@ export class Shard {
     this.#handOver = handOver;
     this.#post = post;
     this.#parts = buildShard(handOver, post);
-    const { cells, links } = this.#parts;
+    const { cells, links, journal, mqtt } = this.#parts;
+    journal.onCommitted = (commit) => this.#onCommit(() => mqtt.onCommitted(commit));
+    journal.onFailed = (commit, why) => this.#onCommit(() => mqtt.onCommitFailed(commit, why));
+    journal.onStateChanged = (state) => {
+      if (state === 'failed') this.#post({ kind: 'journal-failed' });
+    };
     this.#doorbell = new Doorbell(
       cells.cells,
       cells.doorbellOf(handOver.shard),
@@ -124,19 +132,35 @@ export class Shard {
   }
 
   #onTurn(rowCount: number): void {
-    const { connections, transport, links } = this.#parts;
+    const { connections, transport, links, mqtt, journal } = this.#parts;
+    mqtt.beginTurn();
     connections.dispatch(transport.rows, rowCount);
     links.flush();
+    journal.flush();
     this.#publishCount();
+  }
+
+  /** What a commit held is delivered and acknowledged, or refused; that may append more. */
+  #onCommit(over: () => void): void {
+    if (this.#phase === 'closed') return;
+    const { transport, links, mqtt, journal } = this.#parts;
+    mqtt.beginTurn();
+    over();
+    transport.submit();
+    links.flush();
+    journal.flush();
+    transport.submit();
   }
 
   #workRings(): void {
     if (this.#isScheduled || this.#phase === 'closed') return;
-    const { transport, links } = this.#parts;
+    const { transport, links, mqtt, journal } = this.#parts;
+    mqtt.beginTurn();
     links.receive();
     transport.submit();
     links.release();
     links.flush();
+    journal.flush();
     transport.submit();
     if (links.hasWork || !this.#doorbell.sleep()) {
       this.#isScheduled = true;
@@ -148,13 +172,16 @@ export class Shard {
   }
 
   #onTick(): void {
-    const { mqtt, broker, transport, links, clock } = this.#parts;
+    const { mqtt, broker, transport, links, clock, journal } = this.#parts;
     const nowMs = clock.nowMs();
     this.#beat();
+    mqtt.beginTurn();
     mqtt.onTick(nowMs);
     broker.onTick(nowMs);
     transport.submit();
     links.flush();
+    journal.onTick(nowMs);
+    journal.flush();
     transport.submit();
     this.#publishCount();
     this.#ticks += 1;

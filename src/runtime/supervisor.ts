@@ -227,6 +227,10 @@ export class Supervisor {
           by: shard.number,
         });
         return;
+      case 'journal-failed':
+        // Nobody knows what is on the disk: only a new start can tell.
+        this.#becomeFatal(new BrokerError('RMQ-1014', `(shard ${shard.number})`));
+        return;
       case 'log':
         if (notice.level !== 'silent')
           this.#options.log[notice.level](notice.event, notice.sentence, { shard: shard.number, ...notice.fields });

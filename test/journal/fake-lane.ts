@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { BlockKeeper, BlockKind, BlockSink, EntryPlace, FooterRow } from '../../src/journal/keeper.js';
+import type { ReadableSegment } from '../../src/storage/ports.js';
 
 interface Block {
   readonly kind: BlockKind;
@@ -112,6 +113,28 @@ export class FakeLane {
     segment.isSealed = true;
     this.segments.push({ id: segment.id + 1, entries: [], footers: [], isSealed: false });
     for (const keeper of this.keepers) keeper.onSealed(segment.id);
+  }
+
+  /** What the store would give of a sealed segment's footers. */
+  footersIn(id: number): Pick<ReadableSegment, 'footerAtOrBefore' | 'scanFooters'> {
+    const rows = this.segments.find((segment) => segment.id === id)?.footers ?? [];
+    const startsWith = (key: Uint8Array, prefix: Uint8Array): boolean => Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
+    return {
+      footerAtOrBefore: (key, prefixLength) => {
+        const found = rows.findLast(([it]) => Buffer.compare(it, key) <= 0);
+        return found === undefined || !startsWith(found[0], key.subarray(0, prefixLength)) ? null : { key: found[0], value: found[1] };
+      },
+      scanFooters: (prefix, visit) => {
+        for (const [key, value] of rows) if (startsWith(key, prefix) && !visit(key, value)) return;
+      },
+    };
+  }
+
+  /** A segment has been rewritten under another number. */
+  renumber(id: number, fresh: number): void {
+    const at = this.segments.findIndex((segment) => segment.id === id);
+    const entries = this.segments[at].entries.map((entry) => ({ ...entry, place: { ...entry.place, segment: fresh } }));
+    this.segments[at] = { ...this.segments[at], id: fresh, entries };
   }
 
   remove(id: number): void {

@@ -25,6 +25,8 @@ function setUp(shards: number, connectionsMax = 1000, ringBytes = 4096) {
     const got: number[] = [];
     const link = new InboundLink(-1, memory, new FakeSpaces(), {
       onRun: () => assert.fail('no runs from main'),
+      onAppend: () => assert.fail('no runs from main'),
+      onAppended: () => assert.fail('no answers from main'),
       onControl: () => assert.fail('no control from main'),
       onAccepted: (tag, descriptors) => {
         assert.equal(tag, TAG);

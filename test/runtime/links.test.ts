@@ -47,11 +47,13 @@ function openEnd(self: number, peers: (PeerRings | null)[], cells: ThreadCells, 
     },
   };
   links.onMessage = (from, what) => end.got.push({ from, what });
-  links.onRun = (from, group, topic, generation, version, count, space, bytes, offset, length) => {
+  links.onRun = (from, run) => {
+    const { sharedGroup, logGroup, sequence, publisher, topic, generation, version, count, space, bytes, offset, length } = run;
     assert.deepEqual(spaces.read(space, offset, length), bytes.slice(offset, offset + length));
+    assert.deepEqual([logGroup, sequence, publisher], [7, 2 ** 40 + 3, 5]);
     end.got.push({
       from,
-      what: { kind: 'run', group, topic, generation, version, count, bytes: [...bytes.subarray(offset, offset + length)] },
+      what: { kind: 'run', group: sharedGroup, topic, generation, version, count, bytes: [...bytes.subarray(offset, offset + length)] },
     });
   };
   links.onLinkRelieved = (to) => end.relieved.push(to);
@@ -69,6 +71,22 @@ function openPair(limits?: LinkLimits): { a: End; b: End; cells: ThreadCells } {
   return { a, b, cells };
 }
 
+function forward(
+  links: Links,
+  to: number,
+  sharedGroup: number,
+  topic: number,
+  generation: number,
+  version: 4 | 5,
+  count: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): boolean {
+  const place = { publisher: 5, logGroup: 7, sequence: 2 ** 40 + 3, space: 0 };
+  return links.forward(to, { ...place, sharedGroup, topic, generation, version, count, bytes, offset, length });
+}
+
 function settle(...ends: End[]): void {
   for (let round = 0; round < 1000 && ends.some((end) => end.links.hasWork); round += 1) for (const end of ends) end.turn();
 }
@@ -77,7 +95,7 @@ test('links: a run arrives with its numbers and bytes, from every remainder of i
   const { a, b } = openPair();
   for (const offset of [0, 1, 2, 3]) {
     for (const length of [2, 5, 160, 500]) {
-      assert.equal(a.links.forward(1, 11, 70_000, 3, 5, 9, a.arena, offset, length), true);
+      assert.equal(forward(a.links, 1, 11, 70_000, 3, 5, 9, a.arena, offset, length), true);
       a.links.flush();
       b.turn();
       const bytes = [...a.arena.subarray(offset, offset + length)];
@@ -92,7 +110,7 @@ test('links: a run arrives with its numbers and bytes, from every remainder of i
 test('links: bytes that are not in the arena arrive as well', () => {
   const { a, b } = openPair();
   const other = Uint8Array.of(1, 2, 3, 4, 5);
-  a.links.forward(1, 0, 1, 1, 4, 1, other, 1, 3);
+  forward(a.links, 1, 0, 1, 1, 4, 1, other, 1, 3);
   settle(a, b);
   assert.deepEqual(b.got[0].what.kind === 'run' && b.got[0].what.bytes, [2, 3, 4]);
 });
@@ -121,9 +139,9 @@ test('links: what is longer than a record of the ring comes in parts, and gives 
   const { a, b } = openPair();
   const spacesBefore = b.spaces.count;
   const state = Uint8Array.from({ length: 20_000 }, (_, index) => index & 0xff);
-  a.links.forward(1, 0, 5, 6, 4, 2, a.arena, 3, 30_000);
+  forward(a.links, 1, 0, 5, 6, 4, 2, a.arena, 3, 30_000);
   a.links.send(1, { kind: 'surrendered', ticket: 1, clientId: 'c', state });
-  a.links.forward(1, 0, 5, 6, 4, 1, a.arena, 0, 10);
+  forward(a.links, 1, 0, 5, 6, 4, 1, a.arena, 0, 10);
   settle(a, b);
   assert.deepEqual(
     b.got.map((got) => got.what.kind),
@@ -139,9 +157,9 @@ test('links: what is longer than a record of the ring comes in parts, and gives 
 test('links: a full ring congests the link, nothing is lost, and the sender is told when it is over', () => {
   const { a, b } = openPair();
   let sent = 0;
-  while (a.links.forward(1, 0, sent, 0, 4, 1, a.arena, 0, 200)) sent += 1;
+  while (forward(a.links, 1, 0, sent, 0, 4, 1, a.arena, 0, 200)) sent += 1;
   sent += 1; // The one that was taken and answered with false.
-  for (; sent < 100; sent += 1) assert.equal(a.links.forward(1, 0, sent, 0, 4, 1, a.arena, 0, 200), false);
+  for (; sent < 100; sent += 1) assert.equal(forward(a.links, 1, 0, sent, 0, 4, 1, a.arena, 0, 200), false);
   a.links.flush();
   assert.deepEqual(a.relieved, []);
   assert.ok(a.links.bytesWaiting > 0);
@@ -152,12 +170,12 @@ test('links: a full ring congests the link, nothing is lost, and the sender is t
     b.got.map((got) => got.what.kind === 'run' && got.what.topic),
     Array.from({ length: 100 }, (_, index) => index),
   );
-  assert.equal(a.links.forward(1, 0, 0, 0, 4, 1, a.arena, 0, 200), true);
+  assert.equal(forward(a.links, 1, 0, 0, 0, 4, 1, a.arena, 0, 200), true);
 });
 
 test('links: runs beyond the limit are dropped and counted, control messages still go, and beyond theirs the peer is stuck', () => {
   const { a } = openPair({ runBytesMax: 8192, bytesMax: 9000 });
-  for (let index = 0; index < 200; index += 1) a.links.forward(1, 0, index, 0, 4, 3, a.arena, 0, 200);
+  for (let index = 0; index < 200; index += 1) forward(a.links, 1, 0, index, 0, 4, 3, a.arena, 0, 200);
   assert.ok(a.links.droppedMessages > 0);
   assert.equal(a.links.droppedMessages % 3, 0);
   assert.deepEqual(a.stuck, []);
@@ -167,7 +185,7 @@ test('links: runs beyond the limit are dropped and counted, control messages sti
 
 test('links: a replaced peer is told of once, its last words come first, and the link to its successor is empty', () => {
   const { a, b, cells } = openPair();
-  while (a.links.forward(1, 0, 1, 1, 4, 1, a.arena, 0, 300));
+  while (forward(a.links, 1, 0, 1, 1, 4, 1, a.arena, 0, 300));
   b.links.send(0, { kind: 'release', clientId: 'last words' });
   const incoming = createRing(RING_BYTES);
   const outgoing = createRing(RING_BYTES);
@@ -201,7 +219,7 @@ test('links: everything arrives once and in order, however the two sides take tu
       const { a, b } = openPair();
       let sent = 0;
       for (const { kind, size } of steps) {
-        if (kind === 'run') a.links.forward(1, 0, sent++, 0, 4, 1, a.arena, size & 3, size);
+        if (kind === 'run') forward(a.links, 1, 0, sent++, 0, 4, 1, a.arena, size & 3, size);
         else if (kind === 'control') a.links.send(1, { kind: 'claim', ticket: sent++, clientId: 'x'.repeat(size), discard: false });
         else if (kind === 'flush') a.links.flush();
         else b.turn();

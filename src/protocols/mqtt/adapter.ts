@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
-import { NO_GROUP, type ShardId } from '../../broker/ports.js';
-import { type ConnectionId, type ConnectionOptions, FRAMING, type SpaceId } from '../../transport/ports.js';
+import { type AppendRequest, type ForwardedRun, NO_GROUP, type ShardId } from '../../broker/ports.js';
+import type { CommitNumber } from '../../journal/ports.js';
+import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
 import type { ProtocolEngine } from '../ports.js';
 import { endConnection } from './close.js';
 import { MqttConnection } from './connection.js';
@@ -9,12 +10,13 @@ import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { onRows } from './hot-path.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
+import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 import { onSurrender } from './take-over.js';
-import { releaseLink, releaseStalled } from './throttle.js';
+import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
 
@@ -44,6 +46,8 @@ export class MqttEngine implements ProtocolEngine {
       restoreSubscriptions(context, moved, () => {});
       scheduleExpiry(context, moved.session);
     };
+    context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
+    parts.runLinks.onAppended = (_from, ticket, outcome) => onAppended(context, ticket, outcome);
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
   }
 
@@ -81,23 +85,25 @@ export class MqttEngine implements ProtocolEngine {
     onRows(context, from, to);
   }
 
-  onForwarded(
-    from: ShardId,
-    group: number,
-    topic: number,
-    generation: number,
-    version: 4 | 5,
-    count: number,
-    space: SpaceId,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void {
+  beginTurn(): void {
+    this.#context.staging.beginTurn();
+  }
+
+  onForwarded(from: ShardId, forwarded: ForwardedRun): void {
     const context = this.#context;
-    context.run.set(space, bytes, offset, length, count, version);
+    const { sharedGroup, topic, generation, bytes, offset, publisher } = forwarded;
+    const run = context.run;
+    run.set(forwarded.space, bytes, offset, forwarded.length, forwarded.count, forwarded.version);
+    run.logGroup = forwarded.logGroup;
+    run.sequence = forwarded.sequence;
+    const connection = publisher < 0 ? null : context.connections[publisher];
+    if (connection !== null && connection !== undefined) {
+      run.connection = connection.id;
+      run.session = connection.session;
+    }
     // Peers forward to us what they have receivers for here; what reached us goes no further.
-    if (group !== NO_GROUP) {
-      const member = context.broker.sharedMember(group);
+    if (sharedGroup !== NO_GROUP) {
+      const member = context.broker.sharedMember(sharedGroup);
       if (member !== null) deliverToMember(context, groupOfOne(member));
       return;
     }
@@ -111,8 +117,25 @@ export class MqttEngine implements ProtocolEngine {
     deliver(context, planOf(context, route));
   }
 
+  onAppend(from: ShardId, request: AppendRequest): void {
+    onAppend(this.#context, from, request);
+  }
+
+  onCommitted(commit: CommitNumber): void {
+    const context = this.#context;
+    context.nowMs = context.clock.nowMs();
+    onCommitted(context, commit);
+    releaseJournal(context);
+  }
+
+  onCommitFailed(commit: CommitNumber, why: 'full' | 'failed'): void {
+    onCommitFailed(this.#context, commit, why);
+    releaseJournal(this.#context);
+  }
+
   onPeerReplaced(peer: ShardId): void {
     this.#context.peerRoutes.get(peer)?.clear();
+    onOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);
   }
 

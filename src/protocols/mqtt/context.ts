@@ -3,15 +3,28 @@ import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import type { Random } from '../../base/random.js';
 import { TimingWheel } from '../../base/timing-wheel.js';
-import type { Broker, Route, RunLinks, ShardId } from '../../broker/ports.js';
+import {
+  type AppendRequest,
+  type Broker,
+  type ForwardedRun,
+  NO_GROUP,
+  NO_PUBLISHER,
+  NOT_LOGGED,
+  type Route,
+  type RunLinks,
+  type ShardId,
+} from '../../broker/ports.js';
+import type { Journal } from '../../journal/ports.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import type { MqttLimits } from './limits.js';
+import { type PendingRun, PendingRuns } from './pending-runs.js';
 import { type Plan, releasePlan } from './plan.js';
 import { RouteCache } from './route-cache.js';
 import { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
+import { Staging } from './staging.js';
 
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
 const WHEEL_SLOTS = 4096;
@@ -35,12 +48,15 @@ export interface MqttCounters {
   /** Retained messages that found the store full. */
   retainedRefused: number;
   publishersPaused: number;
+  /** Publishes that could not be stored, and were refused. */
+  publishesRefused: number;
 }
 
 export interface MqttParts {
   readonly transport: Transport;
   readonly broker: Broker<MqttSession>;
   readonly runLinks: RunLinks;
+  readonly journal: Journal;
   readonly limits: MqttLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,10 +69,25 @@ export class MqttContext {
   readonly commands: CommandSink;
   readonly broker: Broker<MqttSession>;
   readonly runLinks: RunLinks;
+  readonly journal: Journal;
   readonly limits: MqttLimits;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly staging: Staging;
+  /** Runs in the commits of this shard, and those that other shards append, by ticket. */
+  readonly pending: PendingRuns = new PendingRuns();
+  readonly remotePending: Map<number, PendingRun> = new Map();
+  readonly forwardedRun: ForwardedRun = {
+    ...{ sharedGroup: NO_GROUP, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER },
+    ...{ logGroup: NOT_LOGGED, sequence: 0, space: 0, bytes: new Uint8Array(0), offset: 0, length: 0 },
+  };
+  readonly appendRequest: AppendRequest = {
+    ...{ ticket: 0, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER, stream: 0, partition: 0, session: 0 },
+    ...{ space: 0, bytes: new Uint8Array(0), offset: 0, length: 0 },
+  };
+  /** Set by the engine: what ends a connection stands above what publishes. */
+  endConnection: (connection: MqttConnection, reasonCode: number, sentence: string) => void = () => assert(false, 'the engine sets it');
   /** By number; null where the number is another engine's or free. */
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;
@@ -78,6 +109,8 @@ export class MqttContext {
   readonly throttling: Set<MqttSession> = new Set();
   /** Connections held back by a congested link, by shard. */
   readonly linkWaiters: Map<ShardId, ConnectionId[]> = new Map();
+  /** Connections held back until the journal has caught up. */
+  readonly journalWaiters: ConnectionId[] = [];
   isDraining = false;
   readonly counters: MqttCounters = {
     connectionsAccepted: 0,
@@ -93,15 +126,19 @@ export class MqttContext {
     droppedTooLarge: 0,
     retainedRefused: 0,
     publishersPaused: 0,
+    publishesRefused: 0,
   };
   readonly #freeLists: ListId[] = [];
   #listsMade = 0;
+  #ticketLast = 0;
 
   constructor(parts: MqttParts) {
     this.transport = parts.transport;
     this.commands = parts.transport.commands;
     this.broker = parts.broker;
     this.runLinks = parts.runLinks;
+    this.journal = parts.journal;
+    this.staging = new Staging(parts.transport);
     this.limits = parts.limits;
     this.clock = parts.clock;
     this.random = parts.random;
@@ -122,6 +159,12 @@ export class MqttContext {
     const connection = this.connections[id];
     assert(connection !== null && connection !== undefined, 'rows come only between open and closed');
     return connection;
+  }
+
+  /** Of a run that another shard appends; 31 bits, so that it is a small integer. */
+  takeTicket(): number {
+    this.#ticketLast = this.#ticketLast === 0x7fff_ffff ? 1 : this.#ticketLast + 1;
+    return this.#ticketLast;
   }
 
   takeList(): ListId {

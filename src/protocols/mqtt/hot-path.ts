@@ -13,10 +13,8 @@ import {
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import { onAcks } from './on-ack.js';
-import { onPublishQos2, onPublishRefused, onPublishRetained, onPublishWithProperties } from './on-publish.js';
+import { onPublishWithProperties, publishRun } from './on-publish.js';
 import { onClosed, onCongested, onFault, onFrame, onPing, onRelieved } from './on-row.js';
-import { planOf } from './plan.js';
-import { reasonOf, routeOf, spread } from './publish.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
 
 /*
@@ -81,20 +79,5 @@ function onPublishRun(context: MqttContext, connection: MqttConnection, at: numb
   run.set(SPACE_ARENA, context.transport.arena, offset, length, count, version);
   run.connection = connection.id;
   run.session = connection.session;
-  const route = routeOf(context, topic);
-  const plan = planOf(context, route);
-  if (plan.isRefused) {
-    onPublishRefused(context, connection);
-    return;
-  }
-  if (run.qos === 2) {
-    onPublishQos2(context, connection, topic, route);
-    return;
-  }
-  if (run.retain === 1) {
-    onPublishRetained(context, connection, topic, route);
-    return;
-  }
-  spread(context, connection, topic, route);
-  if (run.qos === 1) context.commands.ackRun(connection.id, 0x40, version === 5 ? reasonOf(route) : 0, SPACE_ARENA, offset, count);
+  publishRun(context, connection, topic, false);
 }

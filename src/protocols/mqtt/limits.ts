@@ -21,6 +21,10 @@ export interface MqttLimits {
   readonly outputHighMarkBytes: number;
   readonly outputLowMarkBytes: number;
   readonly outputBytesMax: number;
+  /** Bytes on their way to the disk from which publishers are not read. */
+  readonly journalPendingBytesMax: number;
+  /** A test's proof that it can fail: nothing waits for its commit. */
+  readonly acknowledgesBeforeFlush: boolean;
 }
 
 /**

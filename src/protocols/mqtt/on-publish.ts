@@ -10,8 +10,9 @@ import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { encodeAck } from './encode.js';
 import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
+import { logRun } from './log-publish.js';
 import { planOf } from './plan.js';
-import { publishFrame, reasonOf, retainRun, routeOf, spread } from './publish.js';
+import { reasonFor, retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { frameLength, packetIdOf } from './publish-frame.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
 import type { MqttSession } from './session.js';
@@ -23,10 +24,28 @@ const view = new PublishView();
   PUBREC say that we own the message, so they come last.
 */
 
-/** A run of QoS 2 publishes: delivered once, however often they are sent before PUBREL (§4.3.3). */
-export function onPublishQos2(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>): void {
+/**
+ * The run in `context.run`, of a client of this shard, to wherever its topic goes. Its bytes are in a space of the transport.
+ * @param hasProperties it is one frame of MQTT 5 with properties.
+ */
+export function publishRun(context: MqttContext, connection: MqttConnection, topic: TopicId, hasProperties: boolean): void {
+  const run = context.run;
+  const route = routeOf(context, topic);
+  const target = route.log;
+  if (planOf(context, route).isRefused) onPublishRefused(context, connection);
+  else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
+  else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
+  else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
+  else {
+    spread(context, connection, topic, route);
+    if (run.qos === 1) context.commands.ackRun(connection.id, FIRST_BYTE.puback, reasonFor(run, route), run.space, run.offset, run.count);
+  }
+}
+
+/** QoS 2 without a log, delivered once, however often they are sent before PUBREL (§4.3.3). */
+function onPublishQos2(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>): void {
   const session = sessionOf(connection);
-  const { bytes, offset, count, version } = context.run;
+  const { space, bytes, offset, count } = context.run;
   const received = session.openReceived();
   let position = offset;
   // Frames that are new are passed on in stretches as long as possible.
@@ -44,7 +63,7 @@ export function onPublishQos2(context: MqttContext, connection: MqttConnection, 
     position += length;
   }
   publishStretch(context, connection, topic, route, stretch, position - stretch, stretchCount);
-  context.commands.ackRun(connection.id, FIRST_BYTE.pubrec, version === 5 ? reasonOf(route) : 0, SPACE_ARENA, offset, count);
+  context.commands.ackRun(connection.id, FIRST_BYTE.pubrec, reasonFor(context.run, route), space, offset, count);
 }
 
 function publishStretch(
@@ -58,45 +77,38 @@ function publishStretch(
 ): void {
   if (count === 0) return;
   const run = context.run;
-  run.set(SPACE_ARENA, run.bytes, offset, length, count, run.version);
+  run.set(run.space, run.bytes, offset, length, count, run.version);
   run.connection = connection.id;
   run.session = connection.session;
   spread(context, connection, topic, route);
-  if (run.retain === 1) retainLast(context, route.topic, () => {});
+  if (run.retain === 1) retainLast(context, route.topic, offset, length, count, () => {});
 }
 
-/** A run of QoS 0 or 1 publishes with RETAIN: acknowledged when the owner of the topic has the last one. */
-export function onPublishRetained(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>): void {
+/** QoS 0 or 1 with RETAIN, without a log: acknowledged when the owner of the topic has the last one. */
+function onPublishRetained(context: MqttContext, connection: MqttConnection, topic: TopicId, route: Route<MqttSession>): void {
   const run = context.run;
-  const { bytes, offset, count, qos, version } = run;
+  const { bytes, offset, count, qos } = run;
   const packetIds: number[] = [];
   let position = offset;
   for (let i = 0; i < count; i += 1) {
     if (qos > 0) packetIds.push(packetIdOf(bytes, position));
     position += frameLength(bytes, position);
   }
+  const reason = reasonFor(run, route);
+  const { length } = run;
   spread(context, connection, topic, route);
-  const reason = version === 5 ? reasonOf(route) : 0;
-  retainLast(context, route.topic, () => {
+  retainLast(context, route.topic, offset, length, count, () => {
     if (connection.phase !== 'connected') return;
     for (const packetId of packetIds) acknowledge(context, connection, FIRST_BYTE.puback, packetId, reason);
   });
 }
 
-function retainLast(context: MqttContext, topic: string, done: () => void): void {
-  const { bytes, offset, length, count, version } = context.run;
-  let last = offset;
-  for (let i = 1; i < count; i += 1) last += frameLength(bytes, last);
-  decodePublishProperties(bytes, last, offset + length - last, version, view);
-  retainRun(context, topic, last, offset + length - last, view.payloadLength === 0, done);
-}
-
 /** A topic that only the server writes: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
-export function onPublishRefused(context: MqttContext, connection: MqttConnection): void {
-  const { offset, count, qos, version } = context.run;
+function onPublishRefused(context: MqttContext, connection: MqttConnection): void {
+  const { space, offset, count, qos, version } = context.run;
   if (qos === 0) return;
   const firstByte = qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
-  context.commands.ackRun(connection.id, firstByte, version === 5 ? REASON.notAuthorized : 0, SPACE_ARENA, offset, count);
+  context.commands.ackRun(connection.id, firstByte, version === 5 ? REASON.notAuthorized : 0, space, offset, count);
 }
 
 /** One MQTT 5 PUBLISH with properties, or with an alias in place of its topic. */
@@ -152,34 +164,15 @@ function publishDecoded(context: MqttContext, connection: MqttConnection, topic:
   run.set(SPACE_ARENA, context.transport.arena, offset, length, 1, 5);
   run.connection = connection.id;
   run.session = connection.session;
-  const route = routeOf(context, topic);
-  if (planOf(context, route).isRefused) onPublishRefused(context, connection);
-  else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
-  else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
-  else {
-    spread(context, connection, topic, route);
-    if (run.qos === 1) context.commands.ackRun(connection.id, FIRST_BYTE.puback, reasonOf(route), SPACE_ARENA, offset, 1);
-  }
+  publishRun(context, connection, topic, true);
 }
 
 /** The same frame with its topic written out and the alias gone: from here on nobody sees the difference. */
 function publishAliased(context: MqttContext, connection: MqttConnection, topicBytes: Uint8Array): void {
-  const { qos, isRetained, packetId } = view;
-  const isEmpty = view.payloadLength === 0;
-  if (qos === 2 && !sessionOf(connection).openReceived().add(packetId)) {
-    acknowledge(context, connection, FIRST_BYTE.pubrec, packetId, REASON.success);
-    return;
-  }
   const writer = new WireWriter(new Uint8Array(rewrittenLength(view, topicBytes.length)));
   rewritePublish(writer, context.transport.arena, view, topicBytes);
-  const frame = writer.bytes;
-  const route = publishFrame(context, connection, topicBytes, frame, 5);
-  const acknowledgeNow = (): void => {
-    if (qos > 0 && connection.phase === 'connected')
-      acknowledge(context, connection, qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec, packetId, reasonOf(route));
-  };
-  if (isRetained) retainRun(context, route.topic, 0, frame.length, isEmpty, acknowledgeNow);
-  else acknowledgeNow();
+  const topic = takeFrame(context, connection, topicBytes, writer.bytes, 5);
+  publishRun(context, connection, topic, true);
 }
 
 function acknowledge(context: MqttContext, connection: MqttConnection, firstByte: number, packetId: number, reasonCode: number): void {

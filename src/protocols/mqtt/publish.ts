@@ -1,18 +1,22 @@
 import { assert } from '../../base/assert.js';
-import { NO_GROUP, type Route, type ShardId } from '../../broker/ports.js';
+import { NO_GROUP, NO_PUBLISHER, type Route, type ShardId } from '../../broker/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
+import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { planOf, type SharedMembers } from './plan.js';
 import { frameLength } from './publish-frame.js';
-import { NO_SPACE } from './run-view.js';
+import type { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
 import { throttleByLink } from './throttle.js';
 
-/** MQTT 5 §3.4.2.1: No matching subscribers, or success. */
-export function reasonOf(route: Route<MqttSession>): number {
+const view = new PublishView();
+
+/** Of an acknowledgement. MQTT 5 §3.4.2.1: No matching subscribers, or success; MQTT 3 has none. */
+export function reasonFor(run: RunView, route: Route<MqttSession>): number {
+  if (run.version !== 5) return 0;
   return route.receivers.length === 0 && route.shards.length === 0 && route.shared.length === 0
     ? REASON.noMatchingSubscribers
     : REASON.success;
@@ -42,13 +46,18 @@ export function spread(context: MqttContext, connection: MqttConnection | null, 
 /** Shared subscriptions take turns message by message, so the run is taken apart. */
 function spreadShared(context: MqttContext, connection: MqttConnection | null, topic: TopicId, shared: readonly SharedMembers[]): void {
   const run = context.run;
-  const { space, bytes, offset, length, count, version, connection: publisher, session } = run;
+  const { space, bytes, offset, length, count, version, connection: publisher, session, publisherShard, publisher: remote } = run;
+  const restore = (): void => {
+    run.connection = publisher;
+    run.session = session;
+    run.publisherShard = publisherShard;
+    run.publisher = remote;
+  };
   let position = offset;
   for (let i = 0; i < count; i += 1) {
     const frame = frameLength(bytes, position);
     run.set(space, bytes, position, frame, 1, version);
-    run.connection = publisher;
-    run.session = session;
+    restore();
     for (const { group, members } of shared) {
       const turn = group.next();
       if (turn < 0) forwardRun(context, connection, ~turn, group.numberOn(~turn), topic);
@@ -57,39 +66,59 @@ function spreadShared(context: MqttContext, connection: MqttConnection | null, t
     position += frame;
   }
   run.set(space, bytes, offset, length, count, version);
-  run.connection = publisher;
-  run.session = session;
+  restore();
 }
 
 function forwardRun(context: MqttContext, connection: MqttConnection | null, shard: ShardId, group: number, topic: TopicId): void {
   const run = context.run;
-  const generation = context.transport.topicGenerations[topic];
-  const flows = context.runLinks.forward(shard, group, topic, generation, run.version, run.count, run.bytes, run.offset, run.length);
+  const forwarded = context.forwardedRun;
+  forwarded.sharedGroup = group;
+  forwarded.topic = topic;
+  forwarded.generation = context.transport.topicGenerations[topic];
+  forwarded.version = run.version;
+  forwarded.count = run.count;
+  forwarded.publisher = run.publisherShard === shard ? run.publisher : NO_PUBLISHER;
+  forwarded.logGroup = run.logGroup;
+  forwarded.sequence = run.sequence;
+  forwarded.bytes = run.bytes;
+  forwarded.offset = run.offset;
+  forwarded.length = run.length;
+  const flows = context.runLinks.forward(shard, forwarded);
   if (!flows && connection !== null) throttleByLink(context, connection, shard);
 }
 
 /**
- * Publishes one frame that is not in the arena: a will, or a PUBLISH whose alias was resolved.
+ * Puts one frame that did not come from a socket as it is into `context.run`: a will, or a PUBLISH whose alias was resolved. It stays
+ * where the transport can see it until the turn is over.
  * @param frame a PUBLISH of `version` with its full topic, whose UTF-8 bytes are `topicBytes`.
  */
-export function publishFrame(
+export function takeFrame(
   context: MqttContext,
   connection: MqttConnection | null,
   topicBytes: Uint8Array,
   frame: Uint8Array,
   version: 4 | 5,
-): Route<MqttSession> {
+): TopicId {
   const topic = context.transport.internTopic(topicBytes);
   assert(topic >= 0, 'the grammar and the transport agree on what a topic name is');
-  const route = routeOf(context, topic);
+  const slab = context.staging.take(frame, 0, frame.length);
+  context.staging.release(slab);
   const run = context.run;
-  run.set(NO_SPACE, frame, 0, frame.length, 1, version);
+  run.set(slab.space, slab.bytes, slab.filled - frame.length, frame.length, 1, version);
   if (connection !== null) {
     run.connection = connection.id;
     run.session = connection.session;
   }
-  spread(context, connection, topic, route);
-  return route;
+  return topic;
+}
+
+/** Retains the last of the frames, which are in the memory of the run. `done` when its owner has stored it, or refused. */
+export function retainLast(context: MqttContext, topic: string, offset: number, length: number, count: number, done: () => void): void {
+  const { bytes, version } = context.run;
+  let last = offset;
+  for (let i = 1; i < count; i += 1) last += frameLength(bytes, last);
+  decodePublishProperties(bytes, last, offset + length - last, version, view);
+  retainRun(context, topic, last, offset + length - last, view.payloadLength === 0, done);
 }
 
 /** Makes the run in `context.run` the retained message of its topic: the last frame counts, an empty payload removes (§3.3.1.3). */

@@ -1,6 +1,8 @@
 import { assert } from '../../base/assert.js';
+import { NO_PUBLISHER, NOT_LOGGED, type ShardId } from '../../broker/ports.js';
 import type { ConnectionId, SpaceId } from '../../transport/ports.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
+import { OWN_SHARD } from './pending-runs.js';
 import type { MqttSession } from './session.js';
 import type { StoredRun } from './stored-run.js';
 
@@ -21,6 +23,12 @@ export class RunView {
   /** Who published, for No Local; NO_CONNECTION and null if nobody of this shard. */
   connection: ConnectionId = NO_CONNECTION;
   session: MqttSession | null = null;
+  /** The shard of the publisher and its connection there, where that is another one. */
+  publisherShard: ShardId = OWN_SHARD;
+  publisher: number = NO_PUBLISHER;
+  /** Where its records are: the group, and the sequence of the first. NOT_LOGGED and 0 if nowhere. */
+  logGroup: number = NOT_LOGGED;
+  sequence = 0;
   #stored: StoredRun | null = null;
 
   set(space: SpaceId, bytes: Uint8Array, offset: number, length: number, count: number, version: 4 | 5): void {
@@ -36,6 +44,10 @@ export class RunView {
     this.retain = (first & 1) as 0 | 1;
     this.connection = NO_CONNECTION;
     this.session = null;
+    this.publisherShard = OWN_SHARD;
+    this.publisher = NO_PUBLISHER;
+    this.logGroup = NOT_LOGGED;
+    this.sequence = 0;
     this.#stored = null;
   }
 

@@ -1,6 +1,7 @@
 import type { MqttContext } from './context.js';
 import { buildPublish } from './encode-publish.js';
-import { publishFrame, retainRun } from './publish.js';
+import { logRun } from './log-publish.js';
+import { retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { EXPIRY_NEVER, type MqttSession } from './session.js';
 import { releaseWaiters } from './throttle.js';
 import type { Will } from './will.js';
@@ -65,6 +66,14 @@ function publishWill(context: MqttContext, will: Will): void {
     payload: will.payload,
   });
   context.counters.willsPublished += 1;
-  publishFrame(context, null, topicBytes, frame, 5);
-  if (will.retain) retainRun(context, will.topic, 0, frame.length, will.payload.length === 0, () => {});
+  const topic = takeFrame(context, null, topicBytes, frame, 5);
+  const route = routeOf(context, topic);
+  const target = route.log;
+  if (target !== null && (will.qos > 0 || target.takesQos0)) {
+    logRun(context, null, topic, route, target, true);
+    return;
+  }
+  const { offset, length } = context.run;
+  spread(context, null, topic, route);
+  if (will.retain) retainLast(context, will.topic, offset, length, 1, () => {});
 }

@@ -2,6 +2,7 @@ import type { MqttConnection } from './connection.js';
 import { keptBytesMaxOf, type MqttLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
+import type { PendingRun } from './pending-runs.js';
 import { ReceivedIds } from './received.js';
 import type { Will } from './will.js';
 
@@ -34,6 +35,9 @@ export class MqttSession {
   outbound: Outbound | null = null;
   queue: MessageQueue | null = null;
   received: ReceivedIds | null = null;
+  /** QoS 2 publishes of the client whose commit is under way, and answers to repetitions that wait for them. */
+  pendingQos2 = 0;
+  readonly repeated: PendingRun[] = [];
   /** A will that waits for its delay while the client is away, and when it is due. */
   pendingWill: Will | null = null;
   pendingWillAtMs = 0;

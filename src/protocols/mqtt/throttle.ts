@@ -75,6 +75,26 @@ export function releaseLink(context: MqttContext, shard: ShardId): void {
   }
 }
 
+/** Stops reading a publisher until the journal has caught up. */
+export function throttleByJournal(context: MqttContext, connection: MqttConnection): void {
+  if (connection.isHeldByJournal) return;
+  connection.isHeldByJournal = true;
+  context.journalWaiters.push(connection.id);
+  context.counters.publishersPaused += 1;
+  pause(context, connection);
+}
+
+/** After a commit: half of what is allowed is left. */
+export function releaseJournal(context: MqttContext): void {
+  if (context.journalWaiters.length === 0 || context.journal.pendingBytes * 2 > context.limits.journalPendingBytesMax) return;
+  for (const id of context.journalWaiters.splice(0)) {
+    const connection = context.connections[id];
+    if (connection === null || connection === undefined || !connection.isHeldByJournal) continue;
+    connection.isHeldByJournal = false;
+    resume(context, connection);
+  }
+}
+
 function pause(context: MqttContext, connection: MqttConnection): void {
   connection.pauses += 1;
   if (connection.pauses === 1) context.commands.pauseReading(connection.id);

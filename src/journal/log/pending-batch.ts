@@ -1,0 +1,100 @@
+import { assert } from '../../base/assert.js';
+import { BatchWriter } from '../batch/batch-writer.js';
+import type { CommitNumber, Offset, OpenBatch, Sequence } from '../ports.js';
+import type { Partition } from './partition.js';
+
+const WRITERS_MAX = 4096;
+/** A writer that has grown beyond is not kept. */
+const WRITER_BYTES_MAX = 1024 * 1024;
+
+/** Writers between two uses. */
+export class Writers {
+  readonly #spare: BatchWriter[] = [];
+
+  take(): BatchWriter {
+    return this.#spare.pop() ?? new BatchWriter();
+  }
+
+  give(writer: BatchWriter): void {
+    if (this.#spare.length < WRITERS_MAX && writer.bytes.length <= WRITER_BYTES_MAX) this.#spare.push(writer);
+  }
+}
+
+/** Whoever counts the bytes that are appended and not durable. */
+export interface PendingBytes {
+  pendingBytes: number;
+}
+
+/** A batch from its first record until its commit is over: with a writer that records are appended to, or whole as a producer sent it. */
+export class PendingBatch implements OpenBatch {
+  readonly partition: Partition;
+  readonly commit: CommitNumber;
+  readonly baseOffset: Offset;
+  baseSequence: Sequence = 0;
+  count = 0;
+  /** Of the newest record, in milliseconds since the epoch. */
+  maxTimestamp: number;
+  /** Of the batch, once it is closed. */
+  byteLength = 0;
+  #writer: BatchWriter | null;
+  readonly #whole: Uint8Array | null;
+  readonly #pending: PendingBytes;
+  #counted = 0;
+
+  constructor(
+    partition: Partition,
+    commit: CommitNumber,
+    timestampMs: number,
+    writer: BatchWriter | null,
+    whole: Uint8Array | null,
+    pending: PendingBytes,
+  ) {
+    this.partition = partition;
+    this.commit = commit;
+    this.baseOffset = partition.nextOffset;
+    this.maxTimestamp = timestampMs;
+    this.#writer = writer;
+    this.#whole = whole;
+    this.#pending = pending;
+  }
+
+  get writer(): BatchWriter {
+    assert(this.#writer !== null, 'records are appended only while the commit is open');
+    return this.#writer;
+  }
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#whole === null ? this.writer.length : this.#whole.length;
+  }
+
+  added(count: number): void {
+    this.count += count;
+    this.partition.nextOffset += count;
+    const { length } = this;
+    this.#pending.pendingBytes += length - this.#counted;
+    this.#counted = length;
+  }
+
+  /** No more records. @returns bytes of the batch. */
+  close(): number {
+    if (this.#writer !== null) {
+      this.#writer.finish();
+      this.byteLength = this.#writer.length;
+    } else if (this.#whole !== null) this.byteLength = this.#whole.length;
+    return this.byteLength;
+  }
+
+  /** Copies the closed batch; after that it has no bytes of its own. */
+  moveTo(target: Uint8Array, at: number, writers: Writers): void {
+    const writer = this.#writer;
+    if (writer === null) {
+      assert(this.#whole !== null, 'a batch is moved once');
+      target.set(this.#whole, at);
+      return;
+    }
+    target.set(writer.bytes.subarray(0, writer.length), at);
+    this.#writer = null;
+    writers.give(writer);
+  }
+}

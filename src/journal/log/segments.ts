@@ -1,0 +1,141 @@
+import type { Logger } from '../../base/logger.js';
+import { type ReadableSegment, type SegmentId, type SegmentStore, StoreError, type WritableSegment } from '../../storage/ports.js';
+import { checkEntry } from './entry.js';
+import type { Tail } from './tail.js';
+
+/** Sealed segments that are open at a time: each has two descriptors and its address space. */
+const OPEN_MAX = 24;
+
+interface CachedEntry {
+  readonly segment: SegmentId;
+  readonly group: number;
+  readonly index: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The segments of a lane for who reads them: entries from the tail, the cache or the store, checked; footers of those that are sealed. */
+export class Segments {
+  readonly #store: SegmentStore;
+  readonly #tail: Tail;
+  readonly #log: Logger;
+  readonly #cacheBytesMax: number;
+  /** Not sealed. */
+  readonly #writable = new Map<SegmentId, WritableSegment>();
+  /** Sealed; the one that was used last is the last. */
+  readonly #open = new Map<SegmentId, ReadableSegment>();
+  readonly #cache = new Map<string, CachedEntry>();
+  #cacheBytes = 0;
+  /** Entries that could not be read as they were written. */
+  corruptEntries = 0;
+  readonly #reported = new Set<string>();
+
+  constructor(store: SegmentStore, tail: Tail, cacheBytesMax: number, log: Logger) {
+    this.#store = store;
+    this.#tail = tail;
+    this.#cacheBytesMax = cacheBytesMax;
+    this.#log = log;
+  }
+
+  addWritable(segment: WritableSegment): void {
+    this.#writable.set(segment.id, segment);
+  }
+
+  /** The segment is sealed: from now on it is one of many. */
+  seal(id: SegmentId): void {
+    const segment = this.#writable.get(id);
+    if (segment === undefined) return;
+    this.#writable.delete(id);
+    this.#keep(id, segment);
+  }
+
+  /** @throws StoreError. */
+  reader(id: SegmentId): ReadableSegment {
+    const writable = this.#writable.get(id);
+    if (writable !== undefined) return writable;
+    const open = this.#open.get(id);
+    if (open !== undefined) {
+      this.#open.delete(id);
+      this.#open.set(id, open);
+      return open;
+    }
+    const segment = this.#store.open(id);
+    this.#keep(id, segment);
+    return segment;
+  }
+
+  /** The entry, good until the next call; null if it is gone or not as it was written. */
+  entry(id: SegmentId, group: number, index: number): Uint8Array | null {
+    const recent = this.#tail.find(group, index);
+    if (recent !== null) return recent;
+    const key = `${group}.${index}`;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) {
+      this.#cache.delete(key);
+      this.#cache.set(key, cached);
+      return cached.bytes;
+    }
+    const bytes = this.#read(id, group, index);
+    if (bytes === null) return null;
+    this.#cache.set(key, { segment: id, group, index, bytes });
+    this.#cacheBytes += bytes.length;
+    for (const [oldest, { bytes: old }] of this.#cache) {
+      if (this.#cacheBytes <= this.#cacheBytesMax || oldest === key) break;
+      this.#cache.delete(oldest);
+      this.#cacheBytes -= old.length;
+    }
+    return bytes;
+  }
+
+  isInMemory(group: number, index: number): boolean {
+    return this.#tail.find(group, index) !== null || this.#cache.has(`${group}.${index}`);
+  }
+
+  /** @throws StoreError. */
+  remove(id: SegmentId): void {
+    this.#open.get(id)?.close();
+    this.#open.delete(id);
+    for (const [key, { segment, bytes }] of this.#cache) {
+      if (segment !== id) continue;
+      this.#cache.delete(key);
+      this.#cacheBytes -= bytes.length;
+    }
+    this.#store.remove(id);
+  }
+
+  /** An entry cannot be read as it was written: said once, and never taken for one that does not exist. */
+  report(id: SegmentId, group: number, index: number, why: string): void {
+    const key = `${id}.${group}.${index}`;
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
+    this.corruptEntries += 1;
+    this.#log.error('journal.entry-corrupt', 'an entry of the journal is not what was written: its records cannot be read', {
+      code: 'RMQ-1021',
+      segment: id,
+      group,
+      index,
+      why,
+    });
+  }
+
+  #read(id: SegmentId, group: number, index: number): Uint8Array | null {
+    try {
+      const bytes = this.reader(id).read(group, index);
+      const why = bytes === null ? 'missing' : checkEntry(bytes, group, index);
+      if (why === null) return bytes;
+      this.report(id, group, index, why);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.report(id, group, index, error.message);
+    }
+    return null;
+  }
+
+  #keep(id: SegmentId, segment: ReadableSegment): void {
+    this.#open.set(id, segment);
+    for (const [oldest, open] of this.#open) {
+      if (this.#open.size <= OPEN_MAX) return;
+      this.#open.delete(oldest);
+      open.close();
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { SegmentStore, StoreError } from '../storage/ports.js';
+import type { Group } from './log/group.js';
+import { Lane, type LaneLimits } from './log/lane.js';
+import type { Partition } from './log/partition.js';
+import type { PendingBytes } from './log/pending-batch.js';
+import { Retention } from './log/retention.js';
+import {
+  type CommitNumber,
+  type GroupId,
+  type Journal,
+  type JournalState,
+  PARTITIONS_PER_STREAM_MAX,
+  type PartitionKey,
+  type PartitionSettings,
+  type StreamId,
+} from './ports.js';
+
+/** A second commit may be under way only when so much waits: below, waiting for the first costs less than a flush of its own. */
+const OVERLAP_BYTES = 128 * 1024;
+const FLIGHTS_MAX = 4;
+const FREE_SPACE_MS = 1000;
+/** A full disk is in use again when so much more than the least is free. */
+const FREE_SPACE_MARGIN = 1.1;
+
+export interface ShardJournalOptions {
+  /** The lanes of this shard: which of the node's they are, and their stores. */
+  readonly lanes: readonly { readonly lane: number; readonly store: SegmentStore }[];
+  /** Of the node. Group g is in lane `g mod laneCount`. */
+  readonly laneCount: number;
+  readonly groupCount: number;
+  readonly limits: LaneLimits & { readonly freeSpaceMin: number };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Commit {
+  readonly number: CommitNumber;
+  lanes: number;
+  why: 'full' | 'failed' | null;
+}
+
+/** The journal of one shard: its lanes, and the commits that cover all of them. */
+export class ShardJournal implements Journal {
+  readonly groupCount: number;
+  readonly groups: readonly Group[];
+  openCommit: CommitNumber = 1;
+  closedCommit: CommitNumber = 0;
+  state: JournalState = 'writable';
+  onCommitted: (commit: CommitNumber) => void = () => {};
+  onFailed: (commit: CommitNumber, why: 'full' | 'failed') => void = () => {};
+  onStateChanged: (state: JournalState) => void = () => {};
+  readonly #options: ShardJournalOptions;
+  readonly #pending: PendingBytes = { pendingBytes: 0 };
+  readonly #lanes: readonly Lane[];
+  readonly #byId = new Map<GroupId, Group>();
+  readonly #retention: Retention;
+  #commits: Commit[] = [];
+  #nextFreeSpaceMs = 0;
+  /** The store said so; the tick finds out whether it still is. */
+  #isStoreFull = false;
+  /** Why it failed. */
+  fault: StoreError | null = null;
+  #isClosed = false;
+
+  /** Opens what is there. @throws StoreError. */
+  constructor(options: ShardJournalOptions) {
+    const { lanes, laneCount, groupCount, limits, clock, log } = options;
+    this.#options = options;
+    this.groupCount = groupCount;
+    this.#lanes = lanes.map(({ lane, store }) => {
+      const groups = Array.from({ length: groupCount }, (_, id) => id).filter((id) => id % laneCount === lane);
+      return new Lane({
+        store,
+        groups,
+        limits,
+        clock,
+        log,
+        pending: this.#pending,
+        openCommit: () => this.openCommit,
+        onDone: (commit, error) => this.#onDone(commit, error),
+        onFault: (error) => this.#onFault(error),
+      });
+    });
+    this.groups = this.#lanes.flatMap((lane) => lane.groups).sort((a, b) => a.id - b.id);
+    for (const group of this.groups) this.#byId.set(group.id, group);
+    this.#retention = new Retention(this.#lanes, log);
+  }
+
+  get pendingBytes(): number {
+    return this.#pending.pendingBytes;
+  }
+
+  /** Entries and segments that were found corrupt since the start. */
+  get corruptEntries(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.segments.corruptEntries, 0);
+  }
+
+  get lanes(): readonly Lane[] {
+    return this.#lanes;
+  }
+
+  groupOf(stream: StreamId, partition: number): GroupId {
+    return groupOf(stream, partition, this.groupCount);
+  }
+
+  group(id: GroupId): Group | undefined {
+    return this.#byId.get(id);
+  }
+
+  partition(stream: StreamId, partition: number, settings: PartitionSettings): Partition {
+    const group = this.#byId.get(this.groupOf(stream, partition));
+    assert(group !== undefined, 'a partition is opened on the shard that owns its group');
+    return group.partition(stream * PARTITIONS_PER_STREAM_MAX + partition, settings);
+  }
+
+  find(key: PartitionKey): Partition | undefined {
+    return this.#byId.get(this.#groupOfKey(key))?.find(key);
+  }
+
+  deletePartition(key: PartitionKey): void {
+    const partition = this.find(key);
+    if (partition !== undefined) this.#retention.truncate(partition, partition.nextOffset);
+  }
+
+  flush(): void {
+    const commits = this.#commits;
+    if (this.state === 'failed' || this.#isStoreFull) return;
+    const flights = commits.length;
+    if (flights >= FLIGHTS_MAX || (flights > 0 && this.#pending.pendingBytes < OVERLAP_BYTES)) return;
+    const commit: Commit = { number: this.openCommit, lanes: 0, why: null };
+    let isDirty = false;
+    for (const lane of this.#lanes) if (lane.isDirty) isDirty = true;
+    if (!isDirty) return;
+    commits.push(commit);
+    this.openCommit += 1;
+    for (const lane of this.#lanes) if (lane.send(commit.number)) commit.lanes += 1;
+  }
+
+  onTick(nowMs: number): void {
+    if (this.state === 'failed' || this.#isClosed) return;
+    if (nowMs >= this.#nextFreeSpaceMs || nowMs < this.#nextFreeSpaceMs - FREE_SPACE_MS) {
+      this.#nextFreeSpaceMs = nowMs + FREE_SPACE_MS;
+      this.#watchSpace();
+    }
+    for (const lane of this.#lanes) lane.onTick(nowMs);
+    this.#retention.onTick(nowMs);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const lane of this.#lanes) await lane.store.close();
+  }
+
+  #groupOfKey(key: PartitionKey): GroupId {
+    return this.groupOf(Math.floor(key / PARTITIONS_PER_STREAM_MAX), key % PARTITIONS_PER_STREAM_MAX);
+  }
+
+  #onDone(number: CommitNumber, error: StoreError | null): void {
+    const commit = this.#commits.find((it) => it.number === number);
+    assert(commit !== undefined, 'what is done was under way');
+    commit.lanes -= 1;
+    if (error !== null) {
+      commit.why = error.fault === 'disk-full' && commit.why !== 'failed' ? 'full' : 'failed';
+      this.#onFault(error);
+    }
+    while (this.#commits.length > 0 && this.#commits[0].lanes === 0) {
+      const first = this.#commits.shift() as Commit;
+      this.closedCommit = first.number;
+      if (first.why === null) this.onCommitted(first.number);
+      else this.onFailed(first.number, first.why);
+    }
+  }
+
+  #onFault(error: StoreError): void {
+    if (error.fault === 'closed' && this.#isClosed) return;
+    if (error.fault === 'disk-full') {
+      this.#isStoreFull = true;
+      this.#setState('full');
+      return;
+    }
+    if (this.fault === null) {
+      this.fault = error;
+      this.#options.log.error('journal.failed', 'the journal cannot be written: nothing is acknowledged any more', {
+        code: 'RMQ-1020',
+        fault: error.fault,
+        why: error.message,
+      });
+    }
+    this.#setState('failed');
+  }
+
+  #watchSpace(): void {
+    const { freeSpaceMin } = this.#options.limits;
+    let free = Number.POSITIVE_INFINITY;
+    for (const { store } of this.#lanes) free = Math.min(free, store.freeBytes());
+    if (this.state === 'writable' && free < freeSpaceMin) this.#setState('full');
+    else if (this.state === 'full' && free >= freeSpaceMin * FREE_SPACE_MARGIN) {
+      this.#isStoreFull = false;
+      this.#setState('writable');
+    }
+  }
+
+  #setState(state: JournalState): void {
+    if (this.state === state || this.state === 'failed') return;
+    this.state = state;
+    if (state === 'full')
+      this.#options.log.error('journal.full', 'the disk is full: publishes are refused until there is room again, reads go on', {
+        code: 'RMQ-1019',
+      });
+    else if (state === 'writable') this.#options.log.info('journal.writable', 'there is room on the disk again: publishes are taken', {});
+    this.onStateChanged(state);
+  }
+}
+
+/** Whose partition it is: spread evenly, neighbours apart, the same on every shard and for good. */
+export function groupOf(stream: StreamId, partition: number, groupCount: number): GroupId {
+  return ((Math.imul(stream, 0x9e37_79b1) + partition) >>> 0) % groupCount;
+}

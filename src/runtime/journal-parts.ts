@@ -1,0 +1,43 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { LogTarget } from '../broker/ports.js';
+import { groupOf, ShardJournal } from '../journal/shard-journal.js';
+import { openMemoryStore } from '../storage/memory-store.js';
+import type { ShardHandOver } from './orders.js';
+
+const MIB = 1024 * 1024;
+const GROUPS = 16;
+const CATCH_ALL = 1;
+const PARTITIONS = 16;
+
+/** The journal of this shard, opened. @throws StoreError. */
+export function openJournal(handOver: ShardHandOver, clock: Clock, log: Logger): ShardJournal {
+  const laneCount = handOver.peers.length;
+  return new ShardJournal({
+    lanes: [{ lane: handOver.shard, store: openMemoryStore() }],
+    laneCount,
+    groupCount: GROUPS,
+    limits: { segmentBytes: 128 * MIB, segmentAgeMs: 86_400_000, tailBytes: 32 * MIB, cacheBytes: 32 * MIB, freeSpaceMin: 0 },
+    clock,
+    log,
+  });
+}
+
+/** Where the log of a topic is. */
+export function logResolver(handOver: ShardHandOver): (topic: string) => LogTarget | null {
+  const laneCount = handOver.peers.length;
+  const settings = {
+    flush: 'commit',
+    retention: { timeMs: 0, bytes: 1024 * MIB, records: 0 },
+    isCompacted: false,
+    tombstoneMs: 0,
+  } as const;
+  return (topic) => {
+    const key = Buffer.from(topic);
+    let hash = 0;
+    for (const byte of key) hash = (Math.imul(hash, 31) + byte) >>> 0;
+    const partition = hash % PARTITIONS;
+    const owner = groupOf(CATCH_ALL, partition, GROUPS) % laneCount;
+    return { stream: CATCH_ALL, partition, owner, settings, takesQos0: false, key, keyIsTopic: true };
+  };
+}
