@@ -34,7 +34,17 @@ const NO_RUNS: RunLinks = {
 };
 /** The broker resolves no topic to a log. */
 const NO_JOURNAL: Journal = {
-  ...{ state: 'writable', groupCount: 1, groups: [], groupOf: unused, group: unused, partition: unused, find: unused },
+  ...{
+    state: 'writable',
+    groupCount: 1,
+    groups: [],
+    sessionGroups: [],
+    ownerOf: () => 0,
+    groupOf: unused,
+    group: unused,
+    partition: unused,
+    find: unused,
+  },
   ...{ deletePartition: unused, openCommit: 1, closedCommit: 0, pendingBytes: 0, flush: unused, onTick: unused, close: unused },
   ...{ onCommitted: unused, onFailed: unused, onStateChanged: unused },
 };
@@ -66,6 +76,7 @@ export class MqttStage {
       broker,
       runLinks: NO_RUNS,
       journal: NO_JOURNAL,
+      shardCount: 1,
       limits: LIMITS,
       clock,
       random: new SystemRandom(),

@@ -5,7 +5,8 @@
   With one shard every `done` is called before the call returns.
 */
 
-import type { PartitionSettings, StreamId } from '../journal/ports.js';
+import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/ports.js';
+import type { DurableFilters, GroupPositions } from './durable-filters.js';
 
 export type ShardId = number;
 
@@ -49,6 +50,7 @@ export interface SharedGroup<S> {
 export interface LogTarget {
   readonly stream: StreamId;
   readonly partition: number;
+  readonly group: GroupId;
   /** The shard that owns the partition's group. */
   readonly owner: ShardId;
   readonly settings: PartitionSettings;
@@ -72,6 +74,8 @@ export interface Route<S> {
   readonly shared: readonly SharedGroup<S>[];
   /** Null: messages of this topic are only passed on. */
   readonly log: LogTarget | null;
+  /** Durable filters that match, if the log is of this shard: their indexes get every record. */
+  readonly durable: readonly string[];
   /** The protocol's own compilation of this route (groups, target lists); null until the protocol makes it, dropped with the route. */
   plan: unknown;
 }
@@ -120,6 +124,12 @@ export interface Broker<S> {
   /** Stores (or with an empty payload: null, removes) the retained message of a topic; `done('stored')` when its owner has it. */
   retain(topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void): void;
   readonly directory: SessionDirectory;
+  /** Filters of sessions that outlive their connection. */
+  readonly durable: DurableFilters;
+  /** Set once by the protocol. */
+  onQueueMessage: (from: ShardId, message: QueueMessage) => void;
+  /** To a peer, or to this shard itself: then it is handled before the call returns. */
+  sendQueueMessage(to: ShardId, message: QueueMessage): void;
   /** Counts for status pages. */
   readonly subscriptionCount: number;
   readonly retainedCount: number;
@@ -144,6 +154,8 @@ export interface SessionDirectory {
   cancelClaim(ticket: number): void;
   /** State that arrived for a claim that was cancelled: the protocol keeps it as an offline session of this shard. */
   onOrphan: (clientId: string, state: Uint8Array) => void;
+  /** At the start: sessions that this shard holds from before. Told to every registrar, also that there are none. */
+  announce(clientIds: readonly string[]): void;
   /** The session ended; nobody holds the identifier now. Ignored if this shard does not hold it. */
   release(clientId: string): void;
 }
@@ -175,7 +187,41 @@ export type PeerMessage =
   | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'release'; readonly clientId: string }
-  | { readonly kind: 'holds'; readonly clientIds: readonly string[] };
+  | { readonly kind: 'holds'; readonly clientIds: readonly string[] }
+  | { readonly kind: 'durable-add'; readonly ticket: number; readonly filter: string }
+  | { readonly kind: 'durable-added'; readonly ticket: number; readonly positions: GroupPositions }
+  | { readonly kind: 'durable-remove'; readonly filter: string }
+  | QueueMessage;
+
+/** Between a session that outlives its connection and the owners of the logs that it reads; the protocol understands them. */
+export type QueueMessage =
+  | {
+      readonly kind: 'pull';
+      readonly ticket: number;
+      /** Which indexes, and from where on if that is further than the group's own position. */
+      readonly filters: readonly (readonly [filter: string, since: GroupPositions])[];
+      readonly from: GroupPositions;
+      readonly messagesMax: number;
+      readonly bytesMax: number;
+    }
+  /** Exactly these records. */
+  | { readonly kind: 'fetch'; readonly ticket: number; readonly group: GroupId; readonly sequences: readonly Sequence[] }
+  | {
+      readonly kind: 'pulled';
+      readonly ticket: number;
+      /** In the order of the frames: how many of this group, and the position behind them. Whether nothing was left when it was read. */
+      readonly groups: readonly (readonly [group: GroupId, count: number, next: Sequence, isCaughtUp: boolean])[];
+      /** A 64-bit float, little-endian, for each frame. */
+      readonly sequences: Uint8Array;
+      /** PUBLISH packets of MQTT 5, one behind the other. */
+      readonly frames: Uint8Array;
+    }
+  /** PUBREL: these packet ids of a session are free again. */
+  | { readonly kind: 'release-received'; readonly ticket: number; readonly session: number; readonly packetIds: readonly number[] }
+  | { readonly kind: 'received-released'; readonly ticket: number }
+  | { readonly kind: 'forget-session'; readonly session: number }
+  /** The session has its rows on another shard now. */
+  | { readonly kind: 'session-moved'; readonly clientId: string; readonly session: number };
 
 /** How a broker reaches the other shards of its node. First in, first out per peer. */
 export interface PeerLinks {
@@ -238,7 +284,7 @@ export interface AppendRequest {
   length: number;
 }
 
-/** What became of an AppendRequest. duplicate: the owner had it already. */
+/** What became of an AppendRequest. */
 export const APPENDED = { durable: 0, full: 1, failed: 2 } as const;
 export type Appended = (typeof APPENDED)[keyof typeof APPENDED];
 

@@ -114,6 +114,15 @@ export class ShardDirectory implements SessionDirectory {
     this.onSurrender(clientId, discard, claimant, (state) => this.#onGivenUp(surrender, state));
   }
 
+  announce(clientIds: readonly string[]): void {
+    const byRegistrar: string[][] = Array.from({ length: this.#links.shardCount }, () => []);
+    for (const clientId of clientIds) {
+      this.#held.add(clientId);
+      byRegistrar[this.#registrarOf(clientId)].push(clientId);
+    }
+    for (const [registrar, held] of byRegistrar.entries()) this.#links.post(registrar, { kind: 'holds', clientIds: held });
+  }
+
   /** The session's state is here and nobody waits for it: the protocol keeps it. The registrar knows. */
   adopt(clientId: string, state: Uint8Array): void {
     this.#held.add(clientId);

@@ -3,8 +3,8 @@ import type { PeerMessage, ShardId } from './ports.js';
 
 /** A holder that has not answered by then is passed over: its session counts as ended, and what it sends later is dropped. */
 const SURRENDER_TIMEOUT_MS = 10_000;
-/** How long a registrar that replaces a dead one waits to be told who holds what, before it serves claims without knowing. */
-const HOLDS_TIMEOUT_MS = 2_000;
+/** How long a registrar waits to be told who holds what, before it serves claims without knowing. */
+const HOLDS_TIMEOUT_MS = 10_000;
 
 export interface RegistrarLinks {
   readonly self: ShardId;
@@ -66,14 +66,16 @@ export class SessionRegistrar {
   /** Peers that must still tell what they hold before claims are served. */
   readonly #awaited: Set<ShardId> = new Set();
   #awaitedUntilMs = 0;
+  readonly #awaitsPeers: boolean;
   #ticketLast = 0;
   #nowMs = 0;
 
-  /** @param replacesDead this shard takes the place of one that died: its peers will tell what they hold. */
-  constructor(links: RegistrarLinks, replacesDead: boolean, nowMs: number) {
+  /** @param awaitsHolds its peers will tell what they hold: from the journal, or because this shard takes the place of one that died. */
+  constructor(links: RegistrarLinks, awaitsHolds: boolean, nowMs: number) {
     this.#links = links;
     this.#nowMs = nowMs;
-    if (!replacesDead) return;
+    this.#awaitsPeers = awaitsHolds;
+    if (!awaitsHolds) return;
     for (let shard = 0; shard < links.shardCount; shard += 1) if (shard !== links.self) this.#awaited.add(shard);
     this.#awaitedUntilMs = nowMs + HOLDS_TIMEOUT_MS;
   }
@@ -141,8 +143,11 @@ export class SessionRegistrar {
       if (transfer.claim?.from === peer) transfer.claim = null;
       if (transfer.holder === peer) this.#finishTransfer(contest, null);
     }
-    // Its successor holds nothing, so it need not be waited for.
-    this.#stopAwaiting(peer);
+    // Its successor has the sessions that the journal has, and will say so.
+    if (this.#awaitsPeers) {
+      this.#awaited.add(peer);
+      this.#awaitedUntilMs = this.#nowMs + HOLDS_TIMEOUT_MS;
+    }
   }
 
   onTick(nowMs: number): void {

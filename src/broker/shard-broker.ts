@@ -1,11 +1,13 @@
 import { assert } from '../base/assert.js';
 import { type Logger, SILENT_LOGGER } from '../base/logger.js';
+import { DurableFilters, type GroupPositions } from './durable-filters.js';
 import { Interest } from './interest.js';
 import type {
   Broker,
   LogTarget,
   PeerLinks,
   PeerMessage,
+  QueueMessage,
   Receiver,
   Route,
   ShardId,
@@ -23,6 +25,7 @@ import type { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 
 const NO_MESSAGES: readonly StoredMessage[] = [];
+const NO_FILTERS: readonly string[] = [];
 
 export interface BrokerLimits {
   /** Per subscriber. */
@@ -38,16 +41,28 @@ export interface ShardBrokerOptions {
   readonly log?: Logger;
   /** Random per process: keeps clients from choosing topic levels that collide in the hash tables. */
   readonly hashSeed?: number;
-  /** This shard takes the place of one that died: it waits to be told by its peers which sessions they hold before it grants any. */
-  readonly replacesDead?: boolean;
+  /** It waits to be told by its peers which sessions they hold before it grants any. */
+  readonly awaitsHolds?: boolean;
   /** Where the log of a topic is. Without it nothing is logged. */
   readonly resolveLog?: (topic: string) => LogTarget | null;
+  /** The logs of this shard, for durable filters. Without them there are none. */
+  readonly durableLogs?: DurableLogs;
+}
+
+/** What durable filters need of the logs of this shard. */
+export interface DurableLogs {
+  /** Where those of its groups are that may have messages for the filter. */
+  positions(filter: string): GroupPositions;
+  /** Its indexes end. */
+  onUnwanted(filter: string): void;
 }
 
 /** One shard's broker: its own subscriptions, what its peers told it, and the conversations with them. No timers, no I/O. */
 export class ShardBroker<S> implements Broker<S> {
   readonly shard: ShardId;
   readonly directory: ShardDirectory;
+  readonly durable: DurableFilters;
+  onQueueMessage: Broker<S>['onQueueMessage'] = () => assert(false, 'the protocol sets it');
   readonly #links: PeerLinks;
   readonly #clock: { nowMs(): number };
   readonly #groups: SharedGroups<S>;
@@ -61,7 +76,7 @@ export class ShardBroker<S> implements Broker<S> {
   #version = 1;
 
   constructor(options: ShardBrokerOptions) {
-    const { links, clock, limits, log = SILENT_LOGGER, hashSeed = 0, replacesDead = false, resolveLog = () => null } = options;
+    const { links, clock, limits, log = SILENT_LOGGER, hashSeed = 0, awaitsHolds = false, resolveLog = () => null, durableLogs } = options;
     const { self, shardCount } = links;
     assert(self >= 0 && self < shardCount, 'a shard is one of its node');
     this.shard = self;
@@ -82,10 +97,24 @@ export class ShardBroker<S> implements Broker<S> {
       announce: (filter, ticket) => this.#announcementOf(filter, ticket),
       matchRetained: (filter, into) => this.#retained.match(filter, clock.nowMs(), into),
     });
+    this.durable = new DurableFilters(
+      {
+        self,
+        shardCount,
+        post,
+        ownerOf: (filter) => (/[+#]/.test(filter) ? -1 : (resolveLog(filter)?.owner ?? -1)),
+        positions: (filter) => durableLogs?.positions(filter) ?? [],
+        onUnwanted: (filter) => durableLogs?.onUnwanted(filter),
+        onChanged: () => {
+          this.#version += 1;
+        },
+      },
+      hashSeed,
+    );
     this.directory = new ShardDirectory({ self, shardCount, post });
     const adopt = (clientId: string, state: Uint8Array): void => this.directory.adopt(clientId, state);
     const lost = (clientId: string, why: string): void => log.warn('session.lost', 'the state of a session was dropped', { clientId, why });
-    this.#registrar = new SessionRegistrar({ self, shardCount, post, adopt, lost }, replacesDead, clock.nowMs());
+    this.#registrar = new SessionRegistrar({ self, shardCount, post, adopt, lost }, awaitsHolds, clock.nowMs());
     links.onMessage = (from, message) => this.#onMessage(from, message);
     links.onPeerReplaced = (peer) => this.#onPeerReplaced(peer);
   }
@@ -104,13 +133,15 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   compileRoute(topic: string): Route<S> {
+    const log = this.#resolveLog(topic);
     return {
       topic,
       version: this.#version,
       receivers: this.#subscriptions.receiversOf(topic),
       shards: this.#interest.shardsOf(topic),
       shared: this.#groups.groupsOf(topic),
-      log: this.#resolveLog(topic),
+      log,
+      durable: log?.owner === this.shard ? this.durable.matching(topic) : NO_FILTERS,
       plan: null,
     };
   }
@@ -160,6 +191,10 @@ export class ShardBroker<S> implements Broker<S> {
     this.#relay.retain(topic, message, done);
   }
 
+  sendQueueMessage(to: ShardId, message: QueueMessage): void {
+    this.#post(to, message);
+  }
+
   onTick(nowMs: number): void {
     this.#retained.sweep(nowMs);
     this.#registrar.onTick(nowMs);
@@ -167,7 +202,7 @@ export class ShardBroker<S> implements Broker<S> {
 
   /** What waits for an answer of another shard; 0 at rest. */
   get waitingCount(): number {
-    return this.#rounds.openCount + this.#relay.waitingCount + this.directory.waitingCount;
+    return this.#rounds.openCount + this.#relay.waitingCount + this.directory.waitingCount + this.durable.waitingCount;
   }
 
   #subscribeOne(subscriber: S, request: SubscribeRequest, order: SubscribeOrder, index: number): void {
@@ -276,6 +311,18 @@ export class ShardBroker<S> implements Broker<S> {
       case 'holds':
         this.#registrar.onHolds(from, message.clientIds);
         return;
+      case 'durable-add':
+        this.durable.onAdd(from, message.ticket, message.filter);
+        return;
+      case 'durable-added':
+        this.durable.onAdded(from, message.ticket, message.positions);
+        return;
+      case 'durable-remove':
+        this.durable.onRemove(from, message.filter);
+        return;
+      default:
+        this.onQueueMessage(from, message);
+        return;
     }
   }
 
@@ -305,5 +352,6 @@ export class ShardBroker<S> implements Broker<S> {
     this.#registrar.onPeerReplaced(peer);
     this.#relay.onPeerReplaced(peer);
     this.#rounds.onPeerReplaced(peer, this.#announcedFilters());
+    this.durable.onPeerReplaced(peer);
   }
 }

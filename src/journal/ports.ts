@@ -152,6 +152,10 @@ export interface Journal {
   readonly groupCount: number;
   /** This shard's, ascending. */
   readonly groups: readonly GroupLog[];
+  /** Groups without records, for what is of this shard alone: the first is its own, others are of shards that are no more. */
+  readonly sessionGroups: readonly GroupLog[];
+  /** Number of the shard that has the group. */
+  ownerOf(group: GroupId): number;
   /** Whose partition of a stream is; the same on every shard. */
   groupOf(stream: StreamId, partition: number): GroupId;
   /** The group, if this shard owns it. */

@@ -21,6 +21,8 @@ import {
 /** A second commit may be under way only when so much waits: below, waiting for the first costs less than a flush of its own. */
 const OVERLAP_BYTES = 128 * 1024;
 const FLIGHTS_MAX = 4;
+/** Each lane has one group of its own beside those of records. */
+const SESSION_GROUPS_FROM = 0x8000;
 const FREE_SPACE_MS = 1000;
 /** A full disk is in use again when so much more than the least is free. */
 const FREE_SPACE_MARGIN = 1.1;
@@ -30,6 +32,8 @@ export interface ShardJournalOptions {
   readonly lanes: readonly { readonly lane: number; readonly store: SegmentStore }[];
   /** Of the node. Group g is in lane `g mod laneCount`. */
   readonly laneCount: number;
+  readonly shard: number;
+  readonly shardCount: number;
   readonly groupCount: number;
   readonly limits: LaneLimits & { readonly freeSpaceMin: number };
   readonly clock: Clock;
@@ -46,6 +50,7 @@ interface Commit {
 export class ShardJournal implements Journal {
   readonly groupCount: number;
   readonly groups: readonly Group[];
+  readonly sessionGroups: readonly Group[];
   openCommit: CommitNumber = 1;
   closedCommit: CommitNumber = 0;
   state: JournalState = 'writable';
@@ -72,6 +77,7 @@ export class ShardJournal implements Journal {
     this.groupCount = groupCount;
     this.#lanes = lanes.map(({ lane, store }) => {
       const groups = Array.from({ length: groupCount }, (_, id) => id).filter((id) => id % laneCount === lane);
+      groups.push(SESSION_GROUPS_FROM + lane);
       return new Lane({
         store,
         groups,
@@ -84,8 +90,10 @@ export class ShardJournal implements Journal {
         onFault: (error) => this.#onFault(error),
       });
     });
-    this.groups = this.#lanes.flatMap((lane) => lane.groups).sort((a, b) => a.id - b.id);
-    for (const group of this.groups) this.#byId.set(group.id, group);
+    const all = this.#lanes.flatMap((lane) => lane.groups).sort((a, b) => a.id - b.id);
+    this.groups = all.filter(({ id }) => id < SESSION_GROUPS_FROM);
+    this.sessionGroups = all.filter(({ id }) => id >= SESSION_GROUPS_FROM);
+    for (const group of all) this.#byId.set(group.id, group);
     this.#retention = new Retention(this.#lanes, log);
   }
 
@@ -100,6 +108,11 @@ export class ShardJournal implements Journal {
 
   get lanes(): readonly Lane[] {
     return this.#lanes;
+  }
+
+  ownerOf(group: GroupId): number {
+    const { laneCount, shardCount } = this.#options;
+    return (group >= SESSION_GROUPS_FROM ? group - SESSION_GROUPS_FROM : group % laneCount) % shardCount;
   }
 
   groupOf(stream: StreamId, partition: number): GroupId {

@@ -16,6 +16,8 @@ export interface ProtocolEngine {
   onRows(from: number, to: number): void;
   /** Before anything else of a turn: the commands of the turn before have been executed. */
   beginTurn(): void;
+  /** At the end of a turn, before what it appended goes to the journal. */
+  endTurn(): void;
   /** A run of PUBLISH frames from another shard, in a registered space; valid until the `submit` that follows. */
   onForwarded(from: ShardId, run: ForwardedRun): void;
   /** A run of another shard's client for a log of this shard; likewise. Answered by `RunLinks.answerAppend`. */

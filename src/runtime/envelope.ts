@@ -93,6 +93,16 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   claimed: true,
   release: true,
   holds: true,
+  'durable-add': true,
+  'durable-added': true,
+  'durable-remove': true,
+  pull: true,
+  fetch: true,
+  pulled: true,
+  'release-received': true,
+  'received-released': true,
+  'forget-session': true,
+  'session-moved': true,
 };
 
 /** @param bytes memory of its own, kept by the message: binary fields are views of it. */

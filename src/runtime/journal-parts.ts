@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { LogTarget } from '../broker/ports.js';
+import type { DurableLogs } from '../broker/shard-broker.js';
 import { groupOf, ShardJournal } from '../journal/shard-journal.js';
 import { openMemoryStore } from '../storage/memory-store.js';
 import type { ShardHandOver } from './orders.js';
@@ -16,6 +17,8 @@ export function openJournal(handOver: ShardHandOver, clock: Clock, log: Logger):
   return new ShardJournal({
     lanes: [{ lane: handOver.shard, store: openMemoryStore() }],
     laneCount,
+    shard: handOver.shard,
+    shardCount: handOver.peers.length,
     groupCount: GROUPS,
     limits: { segmentBytes: 128 * MIB, segmentAgeMs: 86_400_000, tailBytes: 32 * MIB, cacheBytes: 32 * MIB, freeSpaceMin: 0 },
     clock,
@@ -37,7 +40,21 @@ export function logResolver(handOver: ShardHandOver): (topic: string) => LogTarg
     let hash = 0;
     for (const byte of key) hash = (Math.imul(hash, 31) + byte) >>> 0;
     const partition = hash % PARTITIONS;
-    const owner = groupOf(CATCH_ALL, partition, GROUPS) % laneCount;
-    return { stream: CATCH_ALL, partition, owner, settings, takesQos0: false, key, keyIsTopic: true };
+    const group = groupOf(CATCH_ALL, partition, GROUPS);
+    const owner = group % laneCount;
+    return { stream: CATCH_ALL, partition, group, owner, settings, takesQos0: false, key, keyIsTopic: true };
+  };
+}
+
+/** The logs of this shard, for filters of durable sessions. */
+export function durableLogs(journal: ShardJournal, resolve: (topic: string) => LogTarget | null): DurableLogs {
+  return {
+    positions: (filter) => {
+      const group = /[+#]/.test(filter) ? undefined : resolve(filter)?.group;
+      return journal.groups.filter(({ id }) => group === undefined || id === group).map((log) => [log.id, log.nextSequence] as const);
+    },
+    onUnwanted: (filter) => {
+      for (const group of journal.groups) group.dropIndex(filter);
+    },
   };
 }

@@ -10,7 +10,7 @@ import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
-import { logResolver, openJournal } from './journal-parts.js';
+import { durableLogs, logResolver, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { PortLogger } from './port-logger.js';
@@ -50,18 +50,31 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     spaces: transport,
     arena: transport.arena,
   });
+  const journal = openJournal(handOver, clock, log);
+  const resolveLog = logResolver(handOver);
   const broker = new ShardBroker<MqttSession>({
     links,
     clock,
     limits: { subscriptionsMax: settings.mqtt.subscriptions_max, retainedMessagesMax: settings.mqtt.retained_messages_max },
     log,
     hashSeed: handOver.hashSeed,
-    replacesDead: handOver.replacesDead,
-    resolveLog: logResolver(handOver),
+    awaitsHolds: true,
+    resolveLog,
+    durableLogs: durableLogs(journal, resolveLog),
   });
-  const journal = openJournal(handOver, clock, log);
+  broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));
   const limits = mqttLimits(settings);
-  const mqtt = new MqttEngine({ transport, broker, journal, runLinks: links, limits, clock, random: new SystemRandom(), log });
+  const mqtt = new MqttEngine({
+    transport,
+    broker,
+    journal,
+    runLinks: links,
+    limits,
+    clock,
+    random: new SystemRandom(),
+    log,
+    shardCount: handOver.peers.length,
+  });
   const tellBroker = links.onPeerReplaced;
   links.onPeerReplaced = (peer) => {
     log.info('shard.peer-replaced', 'another shard was replaced', { peer });

@@ -81,7 +81,7 @@ export class Shard {
   }
 
   async #start(): Promise<void> {
-    const { transport, connections, cells } = this.#parts;
+    const { transport, connections, cells, mqtt } = this.#parts;
     this.#beat();
     transport.start((rowCount) => this.#onTurn(rowCount));
     this.#timer = setInterval(() => this.#onTick(), TICK_MS);
@@ -103,6 +103,7 @@ export class Shard {
       });
     }
     this.#workRings();
+    await new Promise<void>((resolve) => this.#onCommit(() => mqtt.start(resolve)));
   }
 
   /** Node transport: this thread accepts by itself. */
@@ -136,6 +137,7 @@ export class Shard {
     mqtt.beginTurn();
     connections.dispatch(transport.rows, rowCount);
     links.flush();
+    mqtt.endTurn();
     journal.flush();
     this.#publishCount();
   }
@@ -148,6 +150,7 @@ export class Shard {
     over();
     transport.submit();
     links.flush();
+    mqtt.endTurn();
     journal.flush();
     transport.submit();
   }
@@ -160,6 +163,7 @@ export class Shard {
     transport.submit();
     links.release();
     links.flush();
+    mqtt.endTurn();
     journal.flush();
     transport.submit();
     if (links.hasWork || !this.#doorbell.sleep()) {
@@ -181,6 +185,7 @@ export class Shard {
     transport.submit();
     links.flush();
     journal.onTick(nowMs);
+    mqtt.endTurn();
     journal.flush();
     transport.submit();
     this.#publishCount();

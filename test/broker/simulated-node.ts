@@ -197,10 +197,11 @@ export class SimulatedNode {
       clock: { nowMs: () => this.nowMs },
       limits: this.#limits,
       hashSeed: shard + 1,
-      replacesDead,
+      awaitsHolds: replacesDead,
     });
     this.brokers[shard] = broker;
     this.sessions[shard] = new FakeSessions(broker, this.#isSlow);
+    if (replacesDead) broker.directory.announce([]);
   }
 
   /** What is sent to a successor the sender has not heard of goes into the dead shard's ring. */

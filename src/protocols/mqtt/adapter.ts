@@ -8,6 +8,9 @@ import { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
 import { deliver, deliverToMember } from './deliver.js';
+import { onLogOwnerReplaced, onQueueMessage } from './durable/messages.js';
+import { restoreSessions } from './durable/restore.js';
+import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
 import { onRows } from './hot-path.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
@@ -47,8 +50,15 @@ export class MqttEngine implements ProtocolEngine {
       scheduleExpiry(context, moved.session);
     };
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
+    parts.broker.onQueueMessage = (from, message) => onQueueMessage(context, from, message);
     parts.runLinks.onAppended = (_from, ticket, outcome) => onAppended(context, ticket, outcome);
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
+  }
+
+  /** Sessions that the journal has are here again. `done` when every shard knows what they want. */
+  start(done: () => void): void {
+    const clientIds = restoreSessions(this.#context, done);
+    this.#context.broker.directory.announce(clientIds);
   }
 
   get connectionCount(): number {
@@ -89,6 +99,10 @@ export class MqttEngine implements ProtocolEngine {
     this.#context.staging.beginTurn();
   }
 
+  endTurn(): void {
+    writeRows(this.#context);
+  }
+
   onForwarded(from: ShardId, forwarded: ForwardedRun): void {
     const context = this.#context;
     const { sharedGroup, topic, generation, bytes, offset, publisher } = forwarded;
@@ -125,17 +139,20 @@ export class MqttEngine implements ProtocolEngine {
     const context = this.#context;
     context.nowMs = context.clock.nowMs();
     onCommitted(context, commit);
+    onRowsCommitted(context, commit, false);
     releaseJournal(context);
   }
 
   onCommitFailed(commit: CommitNumber, why: 'full' | 'failed'): void {
     onCommitFailed(this.#context, commit, why);
+    if (why === 'full') onRowsCommitted(this.#context, commit, true);
     releaseJournal(this.#context);
   }
 
   onPeerReplaced(peer: ShardId): void {
     this.#context.peerRoutes.get(peer)?.clear();
     onOwnerReplaced(this.#context, peer);
+    onLogOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);
   }
 
@@ -145,6 +162,7 @@ export class MqttEngine implements ProtocolEngine {
     context.silence.advance(context.transport.now(), (connection) => this.#onSilence(connection));
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
+    writeLateProgress(context);
   }
 
   beginDrain(): void {

@@ -1,5 +1,6 @@
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
+import { dropTransient, onOffline } from './durable/life.js';
 import { encodeConnack, encodeDisconnect } from './encode.js';
 import { type ProtocolViolation, reasonName } from './errors.js';
 import { say } from './say.js';
@@ -84,9 +85,13 @@ function detachSession(context: MqttContext, connection: MqttConnection, willIsD
   session.updateReady();
   releaseWaiters(context, session);
   if (willIsDue && connection.will !== null) scheduleWill(context, session, connection.will);
+  else dropTransient(context, session);
   connection.will = null;
   if (session.expirySeconds === 0) endSession(context, session);
-  else scheduleExpiry(context, session);
+  else {
+    scheduleExpiry(context, session);
+    onOffline(context, session);
+  }
 }
 
 function sayDisconnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {

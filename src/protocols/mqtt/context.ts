@@ -10,14 +10,16 @@ import {
   NO_GROUP,
   NO_PUBLISHER,
   NOT_LOGGED,
+  type QueueMessage,
   type Route,
   type RunLinks,
   type ShardId,
 } from '../../broker/ports.js';
-import type { Journal } from '../../journal/ports.js';
+import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/ports.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import type { HeldSends } from './durable/turn.js';
 import type { MqttLimits } from './limits.js';
 import { type PendingRun, PendingRuns } from './pending-runs.js';
 import { type Plan, releasePlan } from './plan.js';
@@ -61,7 +63,10 @@ export interface MqttParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly shardCount: number;
 }
+
+type Pulled = Extract<QueueMessage, { kind: 'pulled' }>;
 
 /** The state of the MQTT engine of one shard, handed to every verb. */
 export class MqttContext {
@@ -111,6 +116,21 @@ export class MqttContext {
   readonly linkWaiters: Map<ShardId, ConnectionId[]> = new Map();
   /** Connections held back until the journal has caught up. */
   readonly journalWaiters: ConnectionId[] = [];
+  /** All shards of the node. */
+  readonly shards: readonly ShardId[];
+  /** Sessions whose rows somebody waits for, and those whose progress is written now and then. */
+  readonly dirtySessions: Set<MqttSession> = new Set();
+  readonly lateProgress: Set<MqttSession> = new Set();
+  /** What waits for commits, in their order. */
+  readonly heldSends: HeldSends[] = [];
+  readonly afterCommit: { readonly commit: CommitNumber; readonly done: () => void }[] = [];
+  /** Questions to owners of logs, by ticket. */
+  readonly pulls: Map<number, MqttSession> = new Map();
+  readonly fetches: Map<number, { readonly owner: ShardId; readonly question: QueueMessage; readonly done: (answer: Pulled) => void }> =
+    new Map();
+  readonly releases: Map<number, { readonly owner: ShardId; readonly question: QueueMessage; readonly done: () => void }> = new Map();
+  /** Sessions that another shard is taking over, by uid. */
+  readonly moving: Map<number, { readonly clientId: string; readonly home: GroupLog; readonly filters: readonly string[] }> = new Map();
   isDraining = false;
   readonly counters: MqttCounters = {
     connectionsAccepted: 0,
@@ -144,6 +164,7 @@ export class MqttContext {
     this.random = parts.random;
     this.log = parts.log;
     this.nowMs = parts.clock.nowMs();
+    this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);
     this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());
     this.routes = this.newRouteCache();
   }
@@ -159,6 +180,11 @@ export class MqttContext {
     const connection = this.connections[id];
     assert(connection !== null && connection !== undefined, 'rows come only between open and closed');
     return connection;
+  }
+
+  /** The shard that has the log of a group. */
+  ownerOfGroup(group: GroupId): ShardId {
+    return this.journal.ownerOf(group);
   }
 
   /** Of a run that another shard appends; 31 bits, so that it is a small integer. */

@@ -1,6 +1,8 @@
 import type { BlockId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
+import { takesPush } from './durable/pull.js';
+import { enqueue } from './enqueue.js';
 import { type Group, groupOfOne, NO_LIST, type Plan } from './plan.js';
 import { frameLength } from './publish-frame.js';
 import { NO_SPACE, type RunView } from './run-view.js';
@@ -63,7 +65,9 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
   for (let i = 0; i < sessions.length; i += 1) {
     const session = sessions[i];
     if (group.noLocal && session === run.session) continue;
-    if (session.isReady) {
+    // What the log has and the client cannot get now, it gets from the log.
+    if (session.durable !== null && run.logGroup >= 0 && !takesPush(context, session, session.durable)) continue;
+    if (session.isReady && (qos === 1 || session.durable === null)) {
       const outbound = session.outbound ?? session.openOutbound(context.limits);
       if (outbound.room() >= count) {
         if (block === NO_BLOCK) block = buildBlock(context, group, run, qos);
@@ -98,14 +102,7 @@ function buildBlock(context: MqttContext, group: Group, run: RunView, qos: 0 | 1
 }
 
 function deliveryOf(context: MqttContext, run: RunView, qos: 0 | 1 | 2, retain: 0 | 1, identifiers: Uint8Array | null): Delivery {
-  return { run: run.stored(context.nowMs), qos, retain, identifiers };
-}
-
-/** Puts a delivery in the session's queue. */
-export function enqueue(context: MqttContext, session: MqttSession, delivery: Delivery): void {
-  const refused = session.openQueue(context.limits).append(delivery);
-  context.counters.droppedQueueFull += refused;
-  session.updateReady();
+  return { run: run.stored(context.nowMs), qos, retain, identifiers, log: run.places };
 }
 
 function deliverSpecial(context: MqttContext, group: Group, run: RunView): void {
@@ -113,6 +110,7 @@ function deliverSpecial(context: MqttContext, group: Group, run: RunView): void 
   const qos = Math.min(run.qos, group.qos) as 0 | 1 | 2;
   const retain = group.retainAsPublished === 1 ? run.retain : 0;
   if (qos > 0) {
+    if (session.durable !== null && run.logGroup >= 0 && !takesPush(context, session, session.durable)) return;
     enqueue(context, session, deliveryOf(context, run, qos, retain, group.identifiers));
     drainQueue(context, session);
     return;

@@ -1,12 +1,14 @@
 import { assert } from '../../base/assert.js';
 import type { MqttContext } from './context.js';
+import { pull } from './durable/pull.js';
+import { holdPublishes } from './durable/turn.js';
 import type { MessageQueue, QueueEntry } from './message-queue.js';
 import type { Outbound } from './outbound.js';
 import { frameLength, framesLength } from './publish-frame.js';
 import type { MqttSession } from './session.js';
 import { shapeOf } from './shapes.js';
 import { encodeSpecial } from './special.js';
-import type { StoredRun } from './stored-run.js';
+import { agedFrame } from './stored-run.js';
 import { releaseWaiters } from './throttle.js';
 
 /** Frames that leave a queue as one block. */
@@ -29,6 +31,7 @@ export function drainQueue(context: MqttContext, session: MqttSession): void {
     }
   }
   session.updateReady();
+  if (session.durable !== null) pull(context, session);
   if (session.isReady && session.waiters !== null) releaseWaiters(context, session);
 }
 
@@ -37,12 +40,14 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
   const { run, qos } = entry.delivery;
   if (run.expiresAtMs > 0 && run.expiresAtMs <= context.nowMs) {
     context.counters.droppedExpired += entry.remaining;
+    settleEntry(session, entry, entry.remaining);
     queue.take(entry.remaining, framesLength(run.bytes, entry.offset, entry.remaining));
     return 0;
   }
   const outbound = qos > 0 ? session.openOutbound(context.limits) : null;
   const room = outbound === null ? entry.remaining : outbound.room();
   if (room === 0) return -1;
+  if (session.durable !== null && qos === 2 && entry.delivery.log !== null) return holdSome(context, session, queue, entry, room);
   if (session.isSpecial) return sendSpecial(context, session, queue, entry, outbound);
   const count = Math.min(entry.remaining, room, BLOCK_FRAMES_MAX);
   const length = framesLength(run.bytes, entry.offset, count);
@@ -61,6 +66,23 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
   context.commands.sendBlock(session.slot, block, packetId);
   queue.take(count, length);
   return length;
+}
+
+/** QoS 2 of a session that outlives this process: nothing is sent before its packet ids are durable. */
+function holdSome(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry, room: number): number {
+  const count = Math.min(entry.remaining, room, BLOCK_FRAMES_MAX);
+  const length = framesLength(entry.delivery.run.bytes, entry.offset, count);
+  holdPublishes(context, session, openIds(session.openOutbound(context.limits), entry, count), count);
+  queue.take(count, length);
+  return length;
+}
+
+/** The next `count` messages of an entry need not be sent. */
+function settleEntry({ durable }: MqttSession, { delivery, remaining }: QueueEntry, count: number): void {
+  const { log, run } = delivery;
+  if (durable === null || log === null) return;
+  const first = run.count - remaining;
+  for (let i = first; i < first + count; i += 1) durable.settle(log.group, log.sequences[i]);
 }
 
 function sendSpecial(
@@ -86,8 +108,10 @@ function sendSpecial(
     qos > 0 ? (outbound as Outbound).nextPacketId : 0,
     identifiers,
   );
-  if (packet === null) context.counters.droppedTooLarge += 1;
-  else {
+  if (packet === null) {
+    context.counters.droppedTooLarge += 1;
+    settleEntry(session, entry, 1);
+  } else {
     if (outbound !== null) openIds(outbound, entry, 1);
     context.commands.sendCopy(session.slot, packet);
   }
@@ -100,14 +124,6 @@ function openIds(outbound: Outbound, entry: QueueEntry, count: number): number {
   const { qos } = entry.delivery;
   assert(qos > 0, 'QoS 0 has no packet id');
   const first = outbound.open(count, qos as 1 | 2);
-  if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count);
+  if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count, entry.delivery.run.count - entry.remaining);
   return first;
-}
-
-/** A copy whose expiry interval is what is left of it (MQTT-3.3.2-6). At least a second: it has not expired yet. */
-export function agedFrame(run: StoredRun, nowMs: number): Uint8Array {
-  const copy = run.bytes.slice();
-  const seconds = Math.max(1, Math.ceil((run.expiresAtMs - nowMs) / 1000));
-  new DataView(copy.buffer).setUint32(run.expiryOffset, seconds);
-  return copy;
 }

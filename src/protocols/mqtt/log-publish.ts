@@ -1,11 +1,13 @@
 import { assert } from '../../base/assert.js';
 import { APPENDED, type Appended, type AppendRequest, type LogTarget, type Route, type ShardId } from '../../broker/ports.js';
-import type { PartitionLog } from '../../journal/ports.js';
+import type { GroupLog, PartitionLog } from '../../journal/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
-import { FIRST_BYTE, REASON } from './constants.js';
+import { FIRST_BYTE } from './constants.js';
 import type { MqttContext } from './context.js';
-import { NO_ACK, OWN_SHARD, type PendingRun } from './pending-runs.js';
+import { forgetReceived as forgetReceivedRow, receive } from './durable/received-ids.js';
+import { drop, finish, settle } from './log-settle.js';
+import type { PendingRun } from './pending-runs.js';
 import { reasonFor, retainLast, routeOf, spread } from './publish.js';
 import { fixedHeaderLength, frameLength, packetIdOf } from './publish-frame.js';
 import { appendFrame, appendPlainRun } from './record.js';
@@ -50,6 +52,10 @@ function logQos2(
   assert(session !== null, 'the hot path admits PUBLISH only when connected');
   const { offset, count } = context.run;
   const received = session.openReceived();
+  if (session.durable !== null) {
+    logDurableQos2(context, connection, session, topic, route, target, hasProperties);
+    return;
+  }
   let position = offset;
   let stretch = offset;
   let stretchCount = 0;
@@ -66,6 +72,29 @@ function logQos2(
     position += length;
   }
   if (stretchCount > 0) logStretch(context, connection, topic, route, target, stretch, position - stretch, stretchCount, hasProperties);
+}
+
+/** The owner of the log knows, message by message, what it has of the session: also what an earlier process took. */
+function logDurableQos2(
+  context: MqttContext,
+  connection: MqttConnection,
+  session: MqttSession,
+  topic: TopicId,
+  route: Route<MqttSession>,
+  target: LogTarget,
+  hasProperties: boolean,
+): void {
+  const { space, bytes, offset, length: runLength, count, version } = context.run;
+  let position = offset;
+  for (let i = 0; i < count; i += 1) {
+    const length = frameLength(bytes, position);
+    const packetId = packetIdOf(bytes, position);
+    session.openReceived().add(packetId);
+    session.durable?.receivedGroups.set(packetId, target.owner);
+    logStretch(context, connection, topic, route, target, position, length, 1, hasProperties);
+    position += length;
+  }
+  context.run.set(space, bytes, offset, runLength, count, version);
 }
 
 /** What was taken before on an earlier connection may not be durable yet: then the answer waits until it is. */
@@ -104,6 +133,7 @@ function logStretch(
   pending.session = connection === null ? null : connection.session;
   pending.waits = 1;
   pending.users = 1; // This call.
+  if (run.qos === 2) pending.sessionUid = pending.session?.durable?.uid ?? 0;
   if (connection !== null && run.qos > 0) {
     pending.ackFirstByte = run.qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
     pending.ackReason = reasonFor(run, route);
@@ -143,12 +173,24 @@ function appendHere(context: MqttContext, pending: PendingRun, target: LogTarget
     finish(context, pending, journal.state === 'full' ? APPENDED.full : APPENDED.failed);
     return;
   }
-  const batch = partitionOf(context, target).open(context.nowMs);
+  if (pending.sessionUid !== 0) {
+    const log = context.journal.group(target.group);
+    assert(log !== undefined, 'the log is of this shard');
+    if (!receive(log, pending.sessionUid, packetIdOf(slab.bytes, offset))) {
+      // It is there, and durable when the commit is that this row rides in.
+      pending.commit = journal.openCommit;
+      context.pending.push(pending);
+      return;
+    }
+  }
+  const partition = partitionOf(context, target);
+  const batch = partition.open(context.nowMs);
   pending.batch = batch;
   pending.recordIndex = batch.count;
   pending.commit = batch.commit;
   if (hasProperties) appendFrame(batch, target, slab.bytes, offset, length, version, context.nowMs);
   else appendPlainRun(batch, target, slab.bytes, offset, count, version, context.nowMs);
+  indexRun(context, pending, partition.group);
   context.pending.push(pending);
   if (target.settings.flush === 'interval' || context.limits.acknowledgesBeforeFlush) {
     // The stream's owner chose to lose the last milliseconds in a crash rather than to wait for the disk.
@@ -157,6 +199,13 @@ function appendHere(context: MqttContext, pending: PendingRun, target: LogTarget
   }
   if (pending.connection !== null && journal.pendingBytes > context.limits.journalPendingBytesMax)
     throttleByJournal(context, pending.connection);
+}
+
+/** Filters of durable sessions that match get the records in their indexes. */
+function indexRun(context: MqttContext, { topic, batch, recordIndex, count }: PendingRun, group: GroupLog): void {
+  const { durable } = routeOf(context, topic);
+  if (batch === null) return;
+  for (const filter of durable) group.openIndex(filter).add(batch, recordIndex, count);
 }
 
 function partitionOf(context: MqttContext, target: LogTarget): PartitionLog {
@@ -184,7 +233,7 @@ function request(context: MqttContext, pending: PendingRun, target: LogTarget): 
   request.publisher = pending.connection === null ? -1 : pending.connection.id;
   request.stream = target.stream;
   request.partition = target.partition;
-  request.session = 0;
+  request.session = pending.sessionUid;
   request.bytes = slab.bytes;
   request.offset = pending.offset;
   request.length = pending.length;
@@ -209,6 +258,7 @@ export function onAppend(context: MqttContext, from: ShardId, request: AppendReq
   pending.from = from;
   pending.ticket = request.ticket;
   pending.publisher = request.publisher;
+  pending.sessionUid = request.session;
   pending.waits = 1;
   // Settings of streams reach the shards one after another: a topic may have moved meanwhile. Its publisher tries again.
   if (target === null || target.owner !== context.broker.shard) {
@@ -228,15 +278,19 @@ export function onAppended(context: MqttContext, ticket: number, outcome: Append
 /** A commit is durable: everything up to it is delivered and acknowledged, in order. */
 export function onCommitted(context: MqttContext, commit: number): void {
   for (let pending = context.pending.shift(commit); pending !== null; pending = context.pending.shift(commit)) {
-    deliverPending(context, pending);
+    if (pending.batch !== null) deliverPending(context, pending);
     finish(context, pending, APPENDED.durable);
   }
 }
 
 /** A commit failed: what it held was never taken. */
 export function onCommitFailed(context: MqttContext, commit: number, why: 'full' | 'failed'): void {
-  for (let pending = context.pending.shift(commit); pending !== null; pending = context.pending.shift(commit))
+  for (let pending = context.pending.shift(commit); pending !== null; pending = context.pending.shift(commit)) {
+    const { sessionUid, batch, slab, offset } = pending;
+    if (sessionUid !== 0 && batch !== null && slab !== null)
+      forgetReceivedRow(batch.partition.group, sessionUid, packetIdOf(slab.bytes, offset));
     finish(context, pending, why === 'full' ? APPENDED.full : APPENDED.failed);
+  }
 }
 
 /**
@@ -248,7 +302,7 @@ export function onOwnerReplaced(context: MqttContext, owner: ShardId): void {
     const { target } = pending;
     if (target?.owner !== owner) continue;
     context.remotePending.delete(ticket);
-    if (pending.ackFirstByte === FIRST_BYTE.pubrec) finish(context, pending, APPENDED.failed);
+    if (pending.ackFirstByte === FIRST_BYTE.pubrec && pending.sessionUid === 0) finish(context, pending, APPENDED.failed);
     else request(context, pending, target);
   }
 }
@@ -276,88 +330,4 @@ function deliverPending(context: MqttContext, pending: PendingRun): void {
     run.publisher = publisher;
   }
   spread(context, isHere ? connection : null, topic, routeOf(context, topic));
-}
-
-/** The commit is over, here or at the owner. */
-function finish(context: MqttContext, pending: PendingRun, outcome: Appended): void {
-  if (outcome !== APPENDED.durable) pending.outcome = outcome;
-  if (!pending.isEarly) settle(context, pending);
-  drop(context, pending);
-}
-
-/** One of the things that the acknowledgement waited for happened. */
-function settle(context: MqttContext, pending: PendingRun): void {
-  pending.waits -= 1;
-  if (pending.waits > 0) return;
-  const { connection, session, from, ackFirstByte } = pending;
-  if (from !== OWN_SHARD) {
-    context.runLinks.answerAppend(from, pending.ticket, pending.outcome);
-    return;
-  }
-  if (connection === null || ackFirstByte === NO_ACK) return;
-  acknowledgeInOrder(context, connection);
-  if (ackFirstByte === FIRST_BYTE.pubrec && session !== null && !pending.isRepeated) settleQos2(context, session);
-}
-
-/** A QoS 2 run of the session is durable or refused. With the last of them, those that came again meanwhile have their answer too. */
-function settleQos2(context: MqttContext, session: MqttSession): void {
-  session.pendingQos2 -= 1;
-  if (session.pendingQos2 > 0 || session.repeated.length === 0) return;
-  for (const repeated of session.repeated.splice(0)) settle(context, repeated);
-}
-
-/** Acknowledgements leave in the order of the publishes, whatever the order of their commits (MQTT-4.6.0-2, MQTT-4.6.0-3). */
-function acknowledgeInOrder(context: MqttContext, connection: MqttConnection): void {
-  const queue = connection.unacknowledged;
-  let done = 0;
-  while (done < queue.length && queue[done].waits === 0) {
-    done += 1;
-  }
-  if (done === 0) return;
-  const ready = done === queue.length ? queue.splice(0) : queue.splice(0, done);
-  for (const pending of ready) {
-    acknowledge(context, connection, pending);
-    drop(context, pending);
-  }
-}
-
-function acknowledge(context: MqttContext, connection: MqttConnection, pending: PendingRun): void {
-  const { slab, session, ackFirstByte } = pending;
-  assert(slab !== null, 'the frames are there until they are acknowledged');
-  if (pending.outcome !== APPENDED.durable) {
-    forgetReceived(pending);
-    if (connection.phase === 'connected') refuse(context, connection, pending);
-    return;
-  }
-  if (connection.phase !== 'connected' || (session !== null && connection.session !== session)) return;
-  context.commands.ackRun(connection.id, ackFirstByte, pending.ackReason, slab.space, pending.offset, pending.count);
-}
-
-/** MQTT 5 hears why and may try again; MQTT 3 has no word for it but the end of the connection. */
-function refuse(context: MqttContext, connection: MqttConnection, pending: PendingRun): void {
-  const { slab, offset, count, ackFirstByte, version, outcome } = pending;
-  assert(slab !== null, 'the frames are there until they are refused');
-  context.counters.publishesRefused += count;
-  const reason = outcome === APPENDED.full ? REASON.quotaExceeded : REASON.unspecifiedError;
-  if (version === 5) context.commands.ackRun(connection.id, ackFirstByte, reason, slab.space, offset, count);
-  else context.endConnection(connection, reason, 'the message could not be stored');
-}
-
-/** A refused QoS 2 message is new when it comes again. */
-function forgetReceived({ slab, offset, count, ackFirstByte, session }: PendingRun): void {
-  const received = session?.received ?? null;
-  if (ackFirstByte !== FIRST_BYTE.pubrec || received === null || slab === null) return;
-  let position = offset;
-  for (let i = 0; i < count; i += 1) {
-    received.remove(packetIdOf(slab.bytes, position));
-    position += frameLength(slab.bytes, position);
-  }
-}
-
-/** A list or a callback refers to it no more. */
-function drop(context: MqttContext, pending: PendingRun): void {
-  pending.users -= 1;
-  if (pending.users > 0) return;
-  if (pending.slab !== null) context.staging.release(pending.slab);
-  context.pending.give(pending);
 }

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { BoundedQueue } from '../../base/bounded-queue.js';
-import { frameLength } from './publish-frame.js';
-import type { Delivery } from './stored-run.js';
+import { frameLength, framesLength } from './publish-frame.js';
+import type { Delivery, LogPlaces } from './stored-run.js';
 
 /** A place in a run: its frames from `offset` on, `remaining` of them, still wait. */
 export interface QueueEntry {
@@ -75,6 +75,22 @@ export class MessageQueue {
     this.#messages -= count;
     this.#bytes -= length;
     if (entry.remaining === 0) this.#entries.shift();
+  }
+
+  /** Takes away what the log has, and says what it was: the frames of a run from number `from` on. */
+  dropLogged(visit: (places: LogPlaces, from: number) => void): void {
+    const kept: QueueEntry[] = [];
+    const logged: QueueEntry[] = [];
+    for (let entry = this.#entries.shift(); entry !== undefined; entry = this.#entries.shift()) {
+      if (entry.delivery.log === null) kept.push(entry);
+      else logged.push(entry);
+    }
+    for (const entry of kept) this.#entries.push(entry);
+    for (const { delivery, offset, remaining } of logged.reverse()) {
+      this.#messages -= remaining;
+      this.#bytes -= framesLength(delivery.run.bytes, offset, remaining);
+      if (delivery.log !== null) visit(delivery.log, delivery.run.count - remaining);
+    }
   }
 
   /** All entries, oldest first. */

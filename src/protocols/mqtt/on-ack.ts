@@ -3,6 +3,8 @@ import type { MqttConnection } from './connection.js';
 import { FIRST_BYTE, REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
+import { onDurablePubrel } from './durable/received-ids.js';
+import { holdRelease } from './durable/turn.js';
 import { encodeAck } from './encode.js';
 import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC, FREE, nextPacketIdAfter } from './outbound.js';
 import type { AckPacket } from './packets.js';
@@ -57,6 +59,7 @@ function onFinished(context: MqttContext, session: MqttSession, firstPacketId: n
   if (outbound === null) return;
   session.acknowledged += outbound.finish(firstPacketId, count, from);
   session.isStalled = false;
+  if (session.durable?.isProgressDirty) context.lateProgress.add(session);
   if (session.queue !== null && !session.queue.isEmpty) drainQueue(context, session);
 }
 
@@ -64,7 +67,8 @@ function onPubrec(context: MqttContext, connection: MqttConnection, session: Mqt
   const outbound = session.outbound;
   if (outbound?.receive(packetId)) {
     session.acknowledged += 1;
-    context.commands.ack(connection.id, FIRST_BYTE.pubrel, packetId);
+    if (session.durable === null) context.commands.ack(connection.id, FIRST_BYTE.pubrel, packetId);
+    else holdRelease(context, session, packetId);
     return;
   }
   // An id we do not know: the client may only be behind. MQTT 5 lets us say so (§3.6.2.1).
@@ -75,7 +79,11 @@ function onPubrec(context: MqttContext, connection: MqttConnection, session: Mqt
 
 /** PUBREL: the client knows that we have the message; its packet id is free again (MQTT-4.3.3-11). */
 function onPubrels(context: MqttContext, connection: MqttConnection, session: MqttSession, firstPacketId: number, count: number): void {
-  const received = session.received;
+  const { received, durable } = session;
+  if (durable !== null) {
+    forEachId(firstPacketId, count, (packetId) => onDurablePubrel(context, session, durable, packetId));
+    return;
+  }
   if (connection.version !== 5) {
     if (received !== null) forEachId(firstPacketId, count, (packetId) => received.remove(packetId));
     context.commands.ackRange(connection.id, FIRST_BYTE.pubcomp, firstPacketId, count);

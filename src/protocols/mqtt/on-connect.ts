@@ -4,6 +4,9 @@ import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
+import { fetchFlights } from './durable/flights.js';
+import { onOnline, openDurable } from './durable/life.js';
+import { whenDurable } from './durable/turn.js';
 import { type ConnackProperties, encodeConnack } from './encode.js';
 import { OutboundAliases } from './outbound-aliases.js';
 import type { ConnectPacket } from './packets.js';
@@ -78,13 +81,33 @@ function onClaimed(
     const moved = decodeSessionState(context, clientId, state);
     attach(context, connection, moved.session, packet);
     restoreSubscriptions(context, moved, () => {
-      if (connection.phase === 'claiming') admit(context, connection, moved.session, packet, true, isAssigned);
+      welcome(context, connection, moved.session, packet, true, isAssigned);
     });
     return;
   }
   const session = existing ?? new MqttSession(clientId);
   attach(context, connection, session, packet);
-  admit(context, connection, session, packet, existing !== null, isAssigned);
+  welcome(context, connection, session, packet, existing !== null, isAssigned);
+}
+
+/** Before CONNACK: what an earlier process had in flight is here again, and a will outlives this one. */
+function welcome(
+  context: MqttContext,
+  connection: MqttConnection,
+  session: MqttSession,
+  packet: ConnectPacket,
+  isPresent: boolean,
+  isAssigned: boolean,
+): void {
+  openDurable(context, session);
+  const enter = (): void => {
+    if (connection.phase === 'claiming' && connection.session === session)
+      admit(context, connection, session, packet, isPresent, isAssigned);
+  };
+  fetchFlights(context, session, () => {
+    if (connection.will === null) enter();
+    else whenDurable(context, enter);
+  });
 }
 
 function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket): void {
@@ -150,6 +173,7 @@ function admit(
   session.updateReady();
   if (isPresent) resend(context, session);
   drainQueue(context, session);
+  onOnline(context, session);
 }
 
 function grantedKeepAlive(context: MqttContext, packet: ConnectPacket): number {

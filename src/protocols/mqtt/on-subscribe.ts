@@ -3,9 +3,11 @@ import { endConnection } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
-import { enqueue } from './deliver.js';
 import { drainQueue } from './drain.js';
+import { addFilters, dropFilter } from './durable/life.js';
+import { noteRecord, whenDurable } from './durable/turn.js';
 import { encodeSuback, encodeUnsuback } from './encode.js';
+import { enqueue } from './enqueue.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
 import { storeRun } from './run-view.js';
@@ -30,13 +32,23 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
     requests.push(requestOf(fields, packet.identifier));
   }
   context.broker.subscribe(session, requests, (results) => {
-    if (session.connection !== connection || connection.phase !== 'connected') return;
+    if (session.durable === null) {
+      answer(results);
+      return;
+    }
+    // What is promised here outlives this process: the rows first.
+    const granted = requests.filter((_, i) => results[i].status === 'granted');
+    addFilters(context, session, granted, () => whenDurable(context, () => answer(results)));
+  });
+
+  function answer(results: readonly SubscribeResult[]): void {
+    if (session === null || session.connection !== connection || connection.phase !== 'connected') return;
     for (const [i, result] of results.entries())
       codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
     const { version, packetBytesMax } = connection;
     say(context, connection, encodeSuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
     for (const [i, result] of results.entries()) sendRetained(context, session, requests[i], result);
-  });
+  }
 }
 
 /** @returns the reason code of a filter we do not take; 0 if we do. */
@@ -59,7 +71,7 @@ function sendRetained(context: MqttContext, session: MqttSession, request: Subsc
   for (const message of result.retained) {
     const run = storedRunOf(message);
     const sentQos = Math.min(qos, (message.frame[0] >> 1) & 3) as 0 | 1 | 2;
-    enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers });
+    enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers, log: null });
   }
   drainQueue(context, session);
 }
@@ -77,6 +89,9 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
     return;
   }
   const existed = context.broker.unsubscribe(session, packet.filters);
+  const { durable } = session;
+  if (durable !== null) for (const filter of packet.filters) dropFilter(context, durable, filter);
+  noteRecord(context, session);
   const codes = existed.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));
   const { version, packetBytesMax } = connection;
   say(context, connection, encodeUnsuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));

@@ -8,6 +8,19 @@ const SPAN_MAX = 16384;
 /** A multiple of both PACKET_IDS and every ring size: taken off both marks before they leave the small integers. */
 const REBASE = PACKET_IDS * 16384;
 const RING_START = 16;
+/** Of a message that is in no log. */
+const NO_GROUP = -1;
+
+/** A delivery in flight, as it moves from one `Outbound` to another. */
+export interface InFlight {
+  readonly packetId: number;
+  readonly state: number;
+  readonly delivery: Delivery | null;
+  readonly offset: number;
+  /** Where it is in the log; -1 and 0 if nowhere. */
+  readonly group: number;
+  readonly sequence: number;
+}
 
 export const FREE = 0;
 export const AWAITS_PUBACK = 1;
@@ -38,8 +51,13 @@ export class Outbound {
   /** Messages by sequence, only where they must survive the connection. */
   #deliveries: (Delivery | null)[] | null;
   #offsets: Int32Array | null;
+  /** Where messages are in the log, by sequence; -1: in none. Made when the first of them is. */
+  #groups: Int32Array | null = null;
+  #places: Float64Array | null = null;
   #keptBytes = 0;
   readonly #keptBytesMax: number;
+  /** A message of the log is the client's. */
+  onSettled: (group: number, sequence: number) => void = () => {};
 
   /**
    * @param window deliveries in flight at most: the client's Receive Maximum or our own limit, whichever is lower.
@@ -91,8 +109,8 @@ export class Outbound {
     return (head % PACKET_IDS) + 1;
   }
 
-  /** Keeps the message of an id just opened, for a resend. `offset` is the byte where its frame starts in the run. */
-  keep(packetId: number, delivery: Delivery, offset: number): void {
+  /** Keeps the message of an id just opened, for a resend: frame number `frame` of the run, which starts at byte `offset`. */
+  keep(packetId: number, delivery: Delivery, offset: number, frame = 0): void {
     const deliveries = this.#deliveries;
     const offsets = this.#offsets;
     assert(deliveries !== null && offsets !== null, 'only sessions that outlive their connection keep messages');
@@ -102,14 +120,15 @@ export class Outbound {
     deliveries[index] = delivery;
     offsets[index] = offset;
     this.#keptBytes += shareOf(delivery);
+    if (delivery.log !== null) this.#setPlace(index, delivery.log.group, delivery.log.sequences[frame]);
   }
 
-  /** `keep` for `count` frames of a delivery from `offset`, whose ids were opened together. */
-  keepRun(firstPacketId: number, delivery: Delivery, offset: number, count: number): void {
+  /** `keep` for `count` frames of a delivery from `offset`, the first of them number `frame`, whose ids were opened together. */
+  keepRun(firstPacketId: number, delivery: Delivery, offset: number, count: number, frame = 0): void {
     let packetId = firstPacketId;
     let position = offset;
     for (let i = 0; i < count; i += 1) {
-      this.keep(packetId, delivery, position);
+      this.keep(packetId, delivery, position, frame + i);
       position += frameLength(delivery.run.bytes, position);
       packetId = nextPacketIdAfter(packetId);
     }
@@ -132,6 +151,7 @@ export class Outbound {
         if (this.#states[index] === from) {
           this.#states[index] = FREE;
           this.#drop(index);
+          if (this.#groups !== null) this.#settle(index);
           finished += 1;
         }
       }
@@ -167,6 +187,28 @@ export class Outbound {
     }
   }
 
+  /** Everything in flight that the log has. */
+  forEachPlace(visit: (packetId: number, state: number, group: number, sequence: number) => void): void {
+    const groups = this.#groups;
+    const places = this.#places;
+    if (groups === null || places === null) return;
+    const mask = this.#states.length - 1;
+    for (let sequence = this.#tail; sequence < this.#head; sequence += 1) {
+      const index = sequence & mask;
+      if (this.#states[index] !== FREE && groups[index] >= 0)
+        visit((sequence % PACKET_IDS) + 1, this.#states[index], groups[index], places[index]);
+    }
+  }
+
+  /** The message of an id in flight, and where its frame starts; null if it is not kept. */
+  keptOf(packetId: number): { readonly delivery: Delivery; readonly offset: number } | null {
+    const sequence = this.#sequenceOf(packetId);
+    if (sequence < 0 || this.#deliveries === null || this.#offsets === null) return null;
+    const index = sequence & (this.#states.length - 1);
+    const delivery = this.#deliveries[index];
+    return delivery === null || this.#states[index] === FREE ? null : { delivery, offset: this.#offsets[index] };
+  }
+
   /** The id the next delivery gets; with `restore` a session moves to another shard with its ids. */
   get nextPacketId(): number {
     return (this.#head % PACKET_IDS) + 1;
@@ -176,7 +218,7 @@ export class Outbound {
    * Takes over what another `Outbound` had in flight; for a new one only. Ids in the order of `forEach`.
    * @param nextPacketId as that one would give it out.
    */
-  restore(nextPacketId: number, entries: readonly { packetId: number; state: number; delivery: Delivery | null; offset: number }[]): void {
+  restore(nextPacketId: number, entries: readonly InFlight[]): void {
     assert(this.#head === 0 && this.#tail === 0, 'only a new one is restored');
     const next = nextPacketId - 1 + PACKET_IDS;
     const first = entries[0];
@@ -194,6 +236,7 @@ export class Outbound {
         this.#offsets[index] = entry.offset;
         if (entry.delivery !== null) this.#keptBytes += shareOf(entry.delivery);
       }
+      if (entry.group >= 0) this.#setPlace(index, entry.group, entry.sequence);
     }
     this.#inFlight = entries.length;
     this.#advanceTail();
@@ -212,6 +255,25 @@ export class Outbound {
     if (deliveries === null || delivery === null) return;
     this.#keptBytes -= shareOf(delivery);
     deliveries[index] = null;
+  }
+
+  #setPlace(index: number, group: number, sequence: number): void {
+    const size = this.#states.length;
+    if (this.#groups === null || this.#places === null) {
+      this.#groups = new Int32Array(size).fill(NO_GROUP);
+      this.#places = new Float64Array(size);
+    }
+    this.#groups[index] = group;
+    this.#places[index] = sequence;
+  }
+
+  /** The client has the message at this place. */
+  #settle(index: number): void {
+    const groups = this.#groups as Int32Array;
+    const group = groups[index];
+    if (group < 0) return;
+    groups[index] = NO_GROUP;
+    this.onSettled(group, (this.#places as Float64Array)[index]);
   }
 
   #advanceTail(): void {
@@ -235,6 +297,8 @@ export class Outbound {
     const states = new Uint8Array(size);
     const deliveries = this.#deliveries === null ? null : new Array<Delivery | null>(size).fill(null);
     const offsets = this.#offsets === null ? null : new Int32Array(size);
+    const groups = this.#groups === null ? null : new Int32Array(size).fill(NO_GROUP);
+    const places = this.#places === null ? null : new Float64Array(size);
     const oldMask = this.#states.length - 1;
     for (let sequence = this.#tail; sequence < this.#head; sequence += 1) {
       states[sequence & (size - 1)] = this.#states[sequence & oldMask];
@@ -242,10 +306,16 @@ export class Outbound {
         deliveries[sequence & (size - 1)] = (this.#deliveries as (Delivery | null)[])[sequence & oldMask] as Delivery | null;
         offsets[sequence & (size - 1)] = (this.#offsets as Int32Array)[sequence & oldMask];
       }
+      if (groups !== null && places !== null) {
+        groups[sequence & (size - 1)] = (this.#groups as Int32Array)[sequence & oldMask];
+        places[sequence & (size - 1)] = (this.#places as Float64Array)[sequence & oldMask];
+      }
     }
     this.#states = states;
     this.#deliveries = deliveries;
     this.#offsets = offsets;
+    this.#groups = groups;
+    this.#places = places;
   }
 }
 

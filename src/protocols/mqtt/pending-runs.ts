@@ -41,6 +41,8 @@ export class PendingRun {
   from: ShardId = OWN_SHARD;
   ticket = 0;
   publisher = -1;
+  /** Of a QoS 2 publish of a session that outlives its connection: the session's number. 0 else. */
+  sessionUid = 0;
   /** PUBACK or PUBREC; NO_ACK. */
   ackFirstByte: number = NO_ACK;
   ackReason = 0;
@@ -80,6 +82,7 @@ export class PendingRuns {
     run.target = null;
     run.connection = null;
     run.session = null;
+    run.sessionUid = 0;
     run.from = OWN_SHARD;
     run.ackFirstByte = NO_ACK;
     run.ackReason = 0;

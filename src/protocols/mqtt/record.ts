@@ -108,7 +108,7 @@ export interface LoggedMessage {
   readonly topic: Uint8Array;
   readonly qos: 0 | 1 | 2;
   readonly retain: 0 | 1;
-  /** One PUBLISH of MQTT 5 with packet id 0, its expiry interval as it was left at `nowMs`. */
+  /** One PUBLISH of MQTT 5 with packet id 1, its expiry interval as it was left at `nowMs`. */
   readonly frame: Uint8Array;
   /** Milliseconds since the epoch; 0: never. */
   readonly expiresAtMs: number;
@@ -125,7 +125,16 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
   const payload = bytes.subarray(batch.valueOffset, batch.valueOffset + batch.valueLength);
   const { qos, retain, expiresAtMs } = found;
   const properties = found.propertiesLength === 0 ? NOTHING : found.encodeProperties(nowMs);
-  const frame = buildPublish({ version: 5, topic, qos, isRetained: retain === 1, isDuplicate: false, packetId: 0, properties, payload });
+  const frame = buildPublish({
+    version: 5,
+    topic,
+    qos,
+    isRetained: retain === 1,
+    isDuplicate: false,
+    packetId: qos > 0 ? 1 : 0,
+    properties,
+    payload,
+  });
   return { topic, qos, retain, frame, expiresAtMs, receivedAtMs: batch.timestamp };
 }
 

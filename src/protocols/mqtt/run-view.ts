@@ -4,7 +4,7 @@ import type { ConnectionId, SpaceId } from '../../transport/ports.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { OWN_SHARD } from './pending-runs.js';
 import type { MqttSession } from './session.js';
-import type { StoredRun } from './stored-run.js';
+import type { LogPlaces, StoredRun } from './stored-run.js';
 
 /** The bytes are in no space the transport knows: they are copied when a block is built of them. */
 export const NO_SPACE = -1;
@@ -30,6 +30,7 @@ export class RunView {
   logGroup: number = NOT_LOGGED;
   sequence = 0;
   #stored: StoredRun | null = null;
+  #places: LogPlaces | null = null;
 
   set(space: SpaceId, bytes: Uint8Array, offset: number, length: number, count: number, version: 4 | 5): void {
     assert(count > 0 && length > 0, 'a run has a frame');
@@ -49,12 +50,20 @@ export class RunView {
     this.logGroup = NOT_LOGGED;
     this.sequence = 0;
     this.#stored = null;
+    this.#places = null;
   }
 
   /** A copy that lives on, made once for all who ask. */
   stored(nowMs: number): StoredRun {
     this.#stored ??= storeRun(this.bytes, this.offset, this.length, this.count, this.version, nowMs);
     return this.#stored;
+  }
+
+  /** Where its records are, made once; null if nowhere. */
+  get places(): LogPlaces | null {
+    if (this.logGroup < 0) return null;
+    this.#places ??= { group: this.logGroup, sequences: Float64Array.from({ length: this.count }, (_, i) => this.sequence + i) };
+    return this.#places;
   }
 }
 

@@ -1,4 +1,6 @@
 import type { MqttContext } from './context.js';
+import { dropTransient, endDurable } from './durable/life.js';
+import { noteRecord } from './durable/turn.js';
 import { buildPublish } from './encode-publish.js';
 import { logRun } from './log-publish.js';
 import { retainLast, routeOf, spread, takeFrame } from './publish.js';
@@ -11,6 +13,7 @@ export function scheduleWill(context: MqttContext, session: MqttSession, will: W
   const delaySeconds = Math.min(will.delaySeconds, session.expirySeconds);
   if (delaySeconds === 0) {
     publishWill(context, will);
+    dropTransient(context, session);
     return;
   }
   session.pendingWill = will;
@@ -35,6 +38,7 @@ export function onDeadline(context: MqttContext, session: MqttSession): void {
     const will = session.pendingWill;
     session.pendingWill = null;
     publishWill(context, will);
+    noteRecord(context, session);
   }
   if (session.slot < 0 && session.endsAtMs > 0 && session.endsAtMs <= context.nowMs) endSession(context, session);
 }
@@ -45,6 +49,7 @@ export function endSession(context: MqttContext, session: MqttSession): void {
   session.hasEnded = true;
   releaseWaiters(context, session);
   context.broker.forget(session);
+  if (!session.isMoving) endDurable(context, session);
   if (context.sessions.get(session.clientId) === session) context.sessions.delete(session.clientId);
   // While the session is being surrendered the directory knows already.
   if (!session.isLeaving) context.broker.directory.release(session.clientId);

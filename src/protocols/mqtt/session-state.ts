@@ -1,9 +1,13 @@
 import { pack, unpack } from 'msgpackr';
-import type { SubscribeRequest } from '../../broker/ports.js';
+import type { ShardId, SubscribeRequest } from '../../broker/ports.js';
+import type { GroupId, Sequence } from '../../journal/ports.js';
 import type { MqttContext } from './context.js';
+import { DurableSession } from './durable/durable-session.js';
+import { addFilters } from './durable/life.js';
+import { whenDurable } from './durable/turn.js';
 import { keptBytesMaxOf } from './limits.js';
 import { MessageQueue } from './message-queue.js';
-import { Outbound } from './outbound.js';
+import { type InFlight, Outbound } from './outbound.js';
 import { MqttSession } from './session.js';
 import type { Delivery } from './stored-run.js';
 
@@ -14,15 +18,29 @@ interface SessionState {
   readonly expirySeconds: number;
   readonly subscriptions: readonly SubscribeRequest[];
   readonly nextPacketId: number;
-  readonly inFlight: readonly { packetId: number; state: number; delivery: Delivery | null; offset: number }[];
+  readonly inFlight: readonly InFlight[];
   readonly queue: readonly { delivery: Delivery; offset: number; remaining: number }[];
   readonly received: readonly number[];
+  readonly durable: DurableState | null;
+}
+
+interface DurableState {
+  readonly uid: number;
+  /** Group, next, and what is taken, settled or not. */
+  readonly cursors: readonly (readonly [GroupId, Sequence, readonly (readonly [Sequence, boolean])[]])[];
+  readonly since: readonly (readonly [string, readonly (readonly [GroupId, Sequence])[]])[];
+  readonly restored: DurableSession['restored'];
+  readonly receivedGroups: readonly (readonly [number, ShardId])[];
 }
 
 export function encodeSessionState(context: MqttContext, session: MqttSession): Uint8Array {
-  const inFlight: SessionState['inFlight'][number][] = [];
+  const places = new Map<number, readonly [GroupId, Sequence]>();
+  session.outbound?.forEachPlace((packetId, _state, group, sequence) => places.set(packetId, [group, sequence]));
+  const inFlight: InFlight[] = [];
   session.outbound?.forEach((packetId, state, delivery, offset) => {
-    inFlight.push({ packetId, state, delivery, offset });
+    const [group, sequence] = places.get(packetId) ?? [-1, 0];
+    // The log's places go along by themselves.
+    inFlight.push({ packetId, state, delivery: delivery === null ? null : { ...delivery, log: null }, offset, group, sequence });
   });
   const state: SessionState = {
     expirySeconds: session.expirySeconds,
@@ -31,23 +49,56 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
     inFlight,
     queue: session.queue?.entries().map(({ delivery, offset, remaining }) => ({ delivery, offset, remaining })) ?? [],
     received: session.received?.toArray() ?? [],
+    durable: session.durable === null ? null : encodeDurable(session.durable),
   };
   return pack(state);
+}
+
+function encodeDurable(durable: DurableSession): DurableState {
+  return {
+    uid: durable.uid,
+    cursors: [...durable.cursors.values()].map((cursor) => {
+      const taken: [Sequence, boolean][] = [];
+      cursor.forEach((sequence, isSettled) => {
+        taken.push([sequence, isSettled]);
+      });
+      return [cursor.group, cursor.next, taken] as const;
+    }),
+    since: [...durable.filters].map(([filter, since]) => [filter, [...since]] as const),
+    restored: durable.restored,
+    receivedGroups: [...durable.receivedGroups],
+  };
+}
+
+function decodeDurable(context: MqttContext, state: DurableState): DurableSession {
+  const durable = new DurableSession(state.uid, context.journal.sessionGroups[0]);
+  for (const [group, next, taken] of state.cursors) {
+    const cursor = durable.cursorAt(group, context.ownerOfGroup(group), next);
+    for (const [sequence] of taken) cursor.take(sequence);
+    for (const [sequence, isSettled] of taken) if (isSettled) cursor.settle(sequence);
+    cursor.next = next;
+  }
+  durable.restored = state.restored;
+  for (const [packetId, owner] of state.receivedGroups) durable.receivedGroups.set(packetId, owner);
+  return durable;
 }
 
 /** A session that came here, and the subscriptions it had: `restoreSubscriptions` gives them back. */
 export interface MovedSession {
   readonly session: MqttSession;
   readonly subscriptions: readonly SubscribeRequest[];
+  readonly since: DurableState['since'];
 }
 
 export function decodeSessionState(context: MqttContext, clientId: string, bytes: Uint8Array): MovedSession {
   const state = unpack(bytes) as SessionState; // Our own words: `encodeSessionState` of another thread wrote them.
   const session = new MqttSession(clientId);
   session.expirySeconds = state.expirySeconds;
+  if (state.durable !== null) session.durable = decodeDurable(context, state.durable);
   if (state.inFlight.length > 0 || state.nextPacketId !== 1) {
-    session.outbound = new Outbound(context.limits.inflightMax, true, keptBytesMaxOf(context.limits));
-    session.outbound.restore(state.nextPacketId, state.inFlight);
+    const outbound = new Outbound(context.limits.inflightMax, true, keptBytesMaxOf(context.limits));
+    session.useOutbound(outbound);
+    outbound.restore(state.nextPacketId, state.inFlight);
   }
   if (state.queue.length > 0) {
     session.queue = new MessageQueue(context.limits.queueMessagesMax, context.limits.queueBytesMax);
@@ -57,11 +108,29 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
     const received = session.openReceived();
     for (const packetId of state.received) received.add(packetId);
   }
-  return { session, subscriptions: state.subscriptions };
+  return { session, subscriptions: state.subscriptions, since: state.durable?.since ?? [] };
 }
 
 /** Subscribes for a session that moved here; its retained messages were sent long ago. `done` when every shard routes to it. */
-export function restoreSubscriptions(context: MqttContext, { session, subscriptions }: MovedSession, done: () => void): void {
+export function restoreSubscriptions(context: MqttContext, { session, subscriptions, since }: MovedSession, done: () => void): void {
   const requests = subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));
-  context.broker.subscribe(session, requests, done);
+  const { durable } = session;
+  const told = (): void => {
+    if (durable === null) {
+      done();
+      return;
+    }
+    for (const [filter, positions] of since) {
+      const later = durable.filters.get(filter);
+      if (later !== undefined) for (const [group, next] of positions) later.set(group, next);
+    }
+    done();
+    // Its rows are here from now on.
+    whenDurable(context, () => {
+      for (const shard of context.shards)
+        if (shard !== context.broker.shard)
+          context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.clientId, session: durable.uid });
+    });
+  };
+  context.broker.subscribe(session, requests, () => addFilters(context, session, requests, told));
 }

@@ -1,4 +1,5 @@
 import type { MqttConnection } from './connection.js';
+import type { DurableSession } from './durable/durable-session.js';
 import { keptBytesMaxOf, type MqttLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
@@ -32,6 +33,10 @@ export class MqttSession {
   expirySeconds = 0;
   /** Milliseconds since the epoch when an offline session ends; 0 while online; Infinity: never. */
   endsAtMs = 0;
+  /** What the journal has of it; null if it ends with its connection. */
+  durable: DurableSession | null = null;
+  /** It ends with its connection, but its will is in the journal. */
+  hasTransientRow = false;
   outbound: Outbound | null = null;
   queue: MessageQueue | null = null;
   received: ReceivedIds | null = null;
@@ -44,6 +49,8 @@ export class MqttSession {
   hasEnded = false;
   /** It is being given up to another connection: the session directory knows. */
   isLeaving = false;
+  /** Its state is on the way to another shard, and its rows stay until they are there too. */
+  isMoving = false;
   /** Publishers (connections) that we stopped reading until this session catches up; null if none. */
   waiters: number[] | null = null;
 
@@ -59,9 +66,15 @@ export class MqttSession {
   openOutbound(limits: MqttLimits): Outbound {
     if (this.outbound === null) {
       const clientWindow = this.connection === null ? limits.inflightMax : this.connection.receiveMaximum;
-      this.outbound = new Outbound(Math.min(limits.inflightMax, clientWindow), this.expirySeconds > 0, keptBytesMaxOf(limits));
+      this.useOutbound(new Outbound(Math.min(limits.inflightMax, clientWindow), this.expirySeconds > 0, keptBytesMaxOf(limits)));
     }
-    return this.outbound;
+    return this.outbound as Outbound;
+  }
+
+  useOutbound(outbound: Outbound): void {
+    this.outbound = outbound;
+    const { durable } = this;
+    if (durable !== null) outbound.onSettled = (group, sequence) => durable.settle(group, sequence);
   }
 
   openQueue(limits: MqttLimits): MessageQueue {

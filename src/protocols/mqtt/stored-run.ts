@@ -1,3 +1,5 @@
+import type { GroupId } from '../../journal/ports.js';
+
 /** Frames that outlive their turn: one copy, shared by every session that waits for them. */
 export interface StoredRun {
   readonly bytes: Uint8Array;
@@ -10,6 +12,12 @@ export interface StoredRun {
   readonly expiryOffset: number;
 }
 
+/** Where the messages of a run are in the log: a sequence for each frame, rising. */
+export interface LogPlaces {
+  readonly group: GroupId;
+  readonly sequences: Float64Array;
+}
+
 /** A run as a class of receivers gets it. Shared by all of them, never changed. */
 export interface Delivery {
   readonly run: StoredRun;
@@ -17,4 +25,14 @@ export interface Delivery {
   readonly retain: 0 | 1;
   /** Encoded Subscription Identifier properties, null if none. */
   readonly identifiers: Uint8Array | null;
+  /** Null: the log does not have them, or nobody needs to know. */
+  readonly log: LogPlaces | null;
+}
+
+/** A copy whose expiry interval is what is left of it (MQTT-3.3.2-6). At least a second: it has not expired yet. */
+export function agedFrame(run: StoredRun, nowMs: number): Uint8Array {
+  const copy = run.bytes.slice();
+  const seconds = Math.max(1, Math.ceil((run.expiresAtMs - nowMs) / 1000));
+  new DataView(copy.buffer).setUint32(run.expiryOffset, seconds);
+  return copy;
 }

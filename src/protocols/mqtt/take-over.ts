@@ -2,6 +2,7 @@ import type { ShardId } from '../../broker/ports.js';
 import { endConnection } from './close.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
+import { leaveDurable } from './durable/life.js';
 import { endSession } from './session-end.js';
 import { encodeSessionState } from './session-state.js';
 
@@ -36,7 +37,9 @@ export function onSurrender(
     answer(null);
     return;
   }
+  session.isMoving = true;
   const state = encodeSessionState(context, session);
+  leaveDurable(context, session);
   session.pendingWill = null; // The client is back: its will is not due.
   endSession(context, session);
   answer(state);

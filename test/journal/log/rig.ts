@@ -38,6 +38,8 @@ export class JournalRig {
     this.journal = new ShardJournal({
       lanes: [{ lane: 0, store }],
       laneCount: 1,
+      shard: 0,
+      shardCount: 1,
       groupCount,
       limits: { segmentBytes, segmentAgeMs: 1e9, tailBytes, cacheBytes, freeSpaceMin },
       clock: this.clock,

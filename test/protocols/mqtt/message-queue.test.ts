@@ -15,6 +15,7 @@ function deliveryOf(...sizes: number[]): Delivery {
     qos: 1,
     retain: 0,
     identifiers: null,
+    log: null,
   };
 }
 

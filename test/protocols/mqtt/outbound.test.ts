@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC, FREE, Outbound } from '../../../src/protocols/mqtt/outbound.js';
+import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC, FREE, type InFlight, Outbound } from '../../../src/protocols/mqtt/outbound.js';
 import type { Delivery } from '../../../src/protocols/mqtt/stored-run.js';
 
 const nextId = (packetId: number): number => (packetId === 65535 ? 1 : packetId + 1);
 
 function deliveryNamed(name: number): Delivery {
   const run = { bytes: Uint8Array.of(name), count: 1, version: 4 as const, receivedAtMs: 0, expiresAtMs: 0, expiryOffset: -1 };
-  return { run, qos: 1, retain: 0, identifiers: null };
+  return { run, qos: 1, retain: 0, identifiers: null, log: null };
 }
 
 test('outbound: packet ids of a new session begin at 1 and follow one another', () => {
@@ -135,9 +135,9 @@ test('outbound: behaves as a plain list of ids in flight, whatever comes in what
           model = model.filter((entry) => entry !== target);
           assert.equal(outbound.finish(target.packetId, step.count, target.state), expected + 1);
         } else {
-          const entries: { packetId: number; state: number; delivery: Delivery | null; offset: number }[] = [];
+          const entries: InFlight[] = [];
           outbound.forEach((packetId, state, delivery, offset) => {
-            entries.push({ packetId, state, delivery, offset });
+            entries.push({ packetId, state, delivery, offset, group: -1, sequence: 0 });
           });
           const moved = new Outbound(64, true);
           moved.restore(outbound.nextPacketId, entries);

@@ -1,0 +1,62 @@
+import type { QueueMessage, ShardId } from '../../../broker/ports.js';
+import type { MqttContext } from '../context.js';
+import { onSessionMoved } from './life.js';
+import { onPulled } from './on-pulled.js';
+import { pull } from './pull.js';
+import { onForgetSession, onReceivedReleased, onReleaseReceived } from './received-ids.js';
+import { onFetch, onPull } from './serve-pull.js';
+
+/*
+  Between a session that outlives its connection and the owners of logs:
+
+    pull, fetch        -> pulled                    what the indexes of its filters have; exactly these records
+    release-received   -> received-released         PUBREL of its client
+    forget-session, session-moved                   it has ended; its rows are on another shard now
+*/
+export function onQueueMessage(context: MqttContext, from: ShardId, message: QueueMessage): void {
+  switch (message.kind) {
+    case 'pull':
+      onPull(context, from, message);
+      return;
+    case 'fetch':
+      onFetch(context, from, message);
+      return;
+    case 'pulled': {
+      const fetch = context.fetches.get(message.ticket);
+      if (fetch === undefined) {
+        onPulled(context, from, message);
+        return;
+      }
+      context.fetches.delete(message.ticket);
+      fetch.done(message);
+      return;
+    }
+    case 'release-received':
+      onReleaseReceived(context, from, message);
+      return;
+    case 'received-released':
+      onReceivedReleased(context, message.ticket);
+      return;
+    case 'forget-session':
+      onForgetSession(context, message.session);
+      return;
+    case 'session-moved':
+      onSessionMoved(context, message.session);
+      return;
+  }
+}
+
+/** An owner of logs was replaced: what it was asked, its successor is asked; what it may not have pushed is pulled. */
+export function onLogOwnerReplaced(context: MqttContext, owner: ShardId): void {
+  for (const waiting of [context.fetches, context.releases])
+    for (const { owner: asked, question } of waiting.values()) if (asked === owner) context.broker.sendQueueMessage(owner, question);
+  for (const session of context.sessions.values()) {
+    const { durable } = session;
+    if (durable === null) continue;
+    const ticket = durable.pulls.get(owner);
+    if (ticket !== undefined) context.pulls.delete(ticket);
+    durable.pulls.delete(owner);
+    for (const cursor of durable.cursors.values()) if (cursor.owner === owner) cursor.isLive = false;
+    pull(context, session);
+  }
+}

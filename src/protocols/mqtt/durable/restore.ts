@@ -1,0 +1,103 @@
+import type { GroupLog } from '../../../journal/ports.js';
+import type { MqttContext } from '../context.js';
+import { MqttSession } from '../session.js';
+import { scheduleExpiry, scheduleWill } from '../session-end.js';
+import { DurableSession } from './durable-session.js';
+import { isKept } from './life.js';
+import { deleteRows, readProgress, readSessions, type SessionRow, TRANSIENT } from './rows.js';
+import { noteRecord } from './turn.js';
+
+/** The start: sessions that the journal has are here again, off line. @returns their client identifiers. `done` when their filters are known everywhere. */
+export function restoreSessions(context: MqttContext, done: () => void): string[] {
+  const clientIds: string[] = [];
+  let open = 1;
+  const settle = (): void => {
+    open -= 1;
+    if (open === 0) done();
+  };
+  for (const home of context.journal.sessionGroups)
+    for (const [clientId, row] of readSessions(home)) {
+      if (row.uid === TRANSIENT) {
+        publishTransient(context, home, clientId, row);
+        continue;
+      }
+      open += 1;
+      restoreSession(context, home, clientId, row, settle);
+      clientIds.push(clientId);
+    }
+  settle();
+  return clientIds;
+}
+
+function publishTransient(context: MqttContext, home: GroupLog, clientId: string, { will, version }: SessionRow): void {
+  const session = new MqttSession(clientId);
+  session.version = version;
+  if (will !== null) scheduleWill(context, session, will);
+  session.hasEnded = true;
+  deleteRows(home, clientId);
+}
+
+function restoreSession(context: MqttContext, home: GroupLog, clientId: string, row: SessionRow, done: () => void): void {
+  const session = new MqttSession(clientId);
+  const durable = new DurableSession(row.uid, home);
+  session.durable = durable;
+  session.version = row.version;
+  session.expirySeconds = row.expirySeconds;
+  context.sessions.set(clientId, session);
+  const progress = readProgress(home, clientId);
+  const since = new Map(progress?.since ?? []);
+  for (const [group, floor, settled] of progress?.cursors ?? []) {
+    const cursor = durable.cursorAt(group, context.ownerOfGroup(group), floor);
+    for (const sequence of settled) {
+      cursor.take(sequence);
+      cursor.settle(sequence);
+    }
+    cursor.next = floor;
+  }
+  const flights = progress?.flights ?? [];
+  for (const { group, sequence } of flights) {
+    const cursor = durable.cursors.get(group);
+    if (cursor === undefined || cursor.has(sequence)) continue;
+    const { next } = cursor;
+    cursor.take(sequence);
+    cursor.next = next;
+  }
+  durable.restored = flights.length === 0 ? null : { flights, nextPacketId: progress?.nextPacketId ?? 1 };
+  const requests = row.subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));
+  let open = 1;
+  const settle = (): void => {
+    open -= 1;
+    if (open === 0) done();
+  };
+  open += 1;
+  context.broker.subscribe(session, requests, settle);
+  for (const request of requests) {
+    if (!isKept(request)) continue;
+    durable.filters.set(request.filter, new Map(since.get(request.filter) ?? []));
+    open += 1;
+    context.broker.durable.add(request.filter, (positions) => {
+      // A crash between the subscription and its first row of progress: nothing was promised before now.
+      for (const [group, next] of positions) durable.cursorAt(group, context.ownerOfGroup(group), next);
+      settle();
+    });
+  }
+  restoreDeadlines(context, session, row);
+  settle();
+}
+
+/** It was on line when the process ended: then its connection ended now. */
+function restoreDeadlines(context: MqttContext, session: MqttSession, row: SessionRow): void {
+  if (row.endsAtMs === 0) {
+    if (row.will !== null) scheduleWill(context, session, row.will);
+    scheduleExpiry(context, session);
+  } else {
+    session.endsAtMs = row.endsAtMs;
+    if (Number.isFinite(row.endsAtMs)) context.deadlines.push(row.endsAtMs, session);
+    if (row.will !== null && row.willAtMs > 0) {
+      session.pendingWill = row.will;
+      session.pendingWillAtMs = row.willAtMs;
+      context.deadlines.push(row.willAtMs, session);
+    }
+  }
+  noteRecord(context, session);
+}

@@ -1,0 +1,123 @@
+import type { QueueMessage, ShardId } from '../../../broker/ports.js';
+import type { GroupLog, RecordBatch, Sequence } from '../../../journal/ports.js';
+import type { MqttContext } from '../context.js';
+import { messageOf } from '../record.js';
+
+type Pull = Extract<QueueMessage, { kind: 'pull' }>;
+type Fetch = Extract<QueueMessage, { kind: 'fetch' }>;
+type PulledGroup = Extract<QueueMessage, { kind: 'pulled' }>['groups'][number];
+
+const SEQUENCES_FIRST = 1024;
+
+/** Frames and their sequences on the way to a session. */
+class Answer {
+  readonly groups: PulledGroup[] = [];
+  readonly #frames: Uint8Array[] = [];
+  #sequences = new Float64Array(SEQUENCES_FIRST);
+  #count = 0;
+  bytes = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(sequence: Sequence, frame: Uint8Array): void {
+    if (this.#count === this.#sequences.length) {
+      const grown = new Float64Array(this.#count * 2);
+      grown.set(this.#sequences);
+      this.#sequences = grown;
+    }
+    this.#sequences[this.#count] = sequence;
+    this.#count += 1;
+    this.#frames.push(frame);
+    this.bytes += frame.length;
+  }
+
+  send(context: MqttContext, to: ShardId, ticket: number): void {
+    const { groups } = this;
+    const sequences = new Uint8Array(this.#sequences.buffer, 0, this.#count * 8);
+    context.broker.sendQueueMessage(to, { kind: 'pulled', ticket, groups, sequences, frames: Buffer.concat(this.#frames, this.bytes) });
+  }
+}
+
+/** A session of this or another shard asks for what the indexes of its filters have. */
+export function onPull(context: MqttContext, from: ShardId, message: Pull): void {
+  const answer = new Answer();
+  for (const [id, start] of message.from) {
+    const log = context.journal.group(id);
+    const messagesRoom = message.messagesMax - answer.count;
+    const bytesRoom = message.bytesMax - answer.bytes;
+    if (log === undefined || messagesRoom <= 0 || bytesRoom <= 0) continue;
+    const before = answer.count;
+    const wanted = merge(log, message.filters, start, messagesRoom);
+    const taken = log.readRecords(wanted.sequences, 0, wanted.count, bytesRoom, collect(context, answer));
+    const isCaughtUp = taken === wanted.count && !wanted.isCut;
+    const next = isCaughtUp ? Math.max(start, log.nextSequence) : taken === 0 ? start : wanted.sequences[taken - 1] + 1;
+    answer.groups.push([id, answer.count - before, next, isCaughtUp]);
+  }
+  answer.send(context, from, message.ticket);
+}
+
+/** Exactly these records, as far as they are there. */
+export function onFetch(context: MqttContext, from: ShardId, { ticket, group, sequences }: Fetch): void {
+  const answer = new Answer();
+  const log = context.journal.group(group);
+  log?.readRecords(Float64Array.from(sequences), 0, sequences.length, Number.POSITIVE_INFINITY, collect(context, answer));
+  answer.groups.push([group, answer.count, 0, false]);
+  answer.send(context, from, ticket);
+}
+
+function collect(context: MqttContext, answer: Answer): (sequence: Sequence, partition: number, batch: RecordBatch) => boolean {
+  return (sequence, _partition, batch) => {
+    const message = messageOf(batch, context.nowMs);
+    if (message === null) return true;
+    if (message.expiresAtMs > 0 && message.expiresAtMs <= context.nowMs) context.counters.droppedExpired += 1;
+    else answer.add(sequence, message.frame);
+    return true;
+  };
+}
+
+interface Merged {
+  readonly sequences: Float64Array;
+  readonly count: number;
+  /** An index has more than was read. */
+  readonly isCut: boolean;
+}
+
+/** What the indexes of the filters have from `start` on, each record once, at most `limit`. */
+function merge(log: GroupLog, filters: Pull['filters'], start: Sequence, limit: number): Merged {
+  const lists: Float64Array[] = [];
+  let end = Number.POSITIVE_INFINITY;
+  for (const [filter, since] of filters) {
+    const index = log.index(filter);
+    if (index === undefined) continue;
+    let first = start;
+    for (const [group, from] of since) if (group === log.id) first = Math.max(first, from);
+    if (index.last < first) continue;
+    const list = new Float64Array(limit);
+    const count = index.read(first, list);
+    if (count === 0) continue;
+    // Beyond what was read of one, nothing of the others may be taken either.
+    if (count === limit) end = Math.min(end, list[count - 1]);
+    lists.push(list.subarray(0, count));
+  }
+  if (lists.length === 0) return { sequences: NOTHING, count: 0, isCut: false };
+  if (lists.length === 1) return { sequences: lists[0], count: lists[0].length, isCut: lists[0].length === limit };
+  const all = new Float64Array(lists.reduce((sum, list) => sum + list.length, 0));
+  let filled = 0;
+  for (const list of lists) {
+    all.set(list, filled);
+    filled += list.length;
+  }
+  all.sort();
+  let count = 0;
+  for (let i = 0; i < filled && all[i] <= end; i += 1) {
+    if (count > 0 && all[count - 1] === all[i]) continue;
+    if (count === limit) return { sequences: all, count, isCut: true };
+    all[count] = all[i];
+    count += 1;
+  }
+  return { sequences: all, count, isCut: end !== Number.POSITIVE_INFINITY };
+}
+
+const NOTHING = new Float64Array(0);
