@@ -1,9 +1,10 @@
+import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { LogTarget } from '../broker/ports.js';
 import type { DurableLogs } from '../broker/shard-broker.js';
 import { groupOf, ShardJournal } from '../journal/shard-journal.js';
-import { openMemoryStore } from '../storage/memory-store.js';
+import { openLmdbStore } from '../storage/lmdb/lmdb-store.js';
 import type { ShardHandOver } from './orders.js';
 
 const MIB = 1024 * 1024;
@@ -15,7 +16,7 @@ const PARTITIONS = 16;
 export function openJournal(handOver: ShardHandOver, clock: Clock, log: Logger): ShardJournal {
   const laneCount = handOver.peers.length;
   return new ShardJournal({
-    lanes: [{ lane: handOver.shard, store: openMemoryStore() }],
+    lanes: [{ lane: handOver.shard, store: openLmdbStore({ directory: laneDirectory(handOver), flushDeadlineMs: 10_000 }) }],
     laneCount,
     shard: handOver.shard,
     shardCount: handOver.peers.length,
@@ -24,6 +25,10 @@ export function openJournal(handOver: ShardHandOver, clock: Clock, log: Logger):
     clock,
     log,
   });
+}
+
+function laneDirectory({ settings, shard }: ShardHandOver): string {
+  return resolve(settings.data_path, 'journal', `lane-${shard}`);
 }
 
 /** Where the log of a topic is. */
@@ -47,10 +52,10 @@ export function logResolver(handOver: ShardHandOver): (topic: string) => LogTarg
 }
 
 /** The logs of this shard, for filters of durable sessions. */
-export function durableLogs(journal: ShardJournal, resolve: (topic: string) => LogTarget | null): DurableLogs {
+export function durableLogs(journal: ShardJournal, resolveLog: (topic: string) => LogTarget | null): DurableLogs {
   return {
     positions: (filter) => {
-      const group = /[+#]/.test(filter) ? undefined : resolve(filter)?.group;
+      const group = /[+#]/.test(filter) ? undefined : resolveLog(filter)?.group;
       return journal.groups.filter(({ id }) => group === undefined || id === group).map((log) => [log.id, log.nextSequence] as const);
     },
     onUnwanted: (filter) => {
