@@ -81,6 +81,7 @@ export class MqttStage {
       clock,
       random: new SystemRandom(),
       log: SILENT_LOGGER,
+      retained: { resolve: unused, targets: [] },
     });
   }
 

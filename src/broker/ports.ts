@@ -123,6 +123,10 @@ export interface Broker<S> {
   subscriptionsOf(subscriber: S): readonly SubscribeRequest[];
   /** Stores (or with an empty payload: null, removes) the retained message of a topic; `done('stored')` when its owner has it. */
   retain(topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void): void;
+  /** Set once by the protocol: keeps a retained message of a topic that this shard owns, or that there is none; `done` when it is durable. */
+  persistRetained: (topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void) => void;
+  /** At the start: a retained message that this shard has kept. */
+  restoreRetained(message: StoredMessage): void;
   readonly directory: SessionDirectory;
   /** Filters of sessions that outlive their connection. */
   readonly durable: DurableFilters;

@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.js';
-import { ownerOf } from './level-hash.js';
 import type { PeerMessage, ShardId, StoredMessage } from './ports.js';
 import type { RetainedStore } from './retained.js';
 
@@ -10,6 +9,10 @@ export interface RelayLinks {
   readonly shardCount: number;
   post(to: ShardId, message: PeerMessage): void;
   nowMs(): number;
+  /** The shard that keeps the retained message of a topic. */
+  ownerOf(topic: string): ShardId;
+  /** Keeps it for good; `done` when it is. */
+  persist(topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void): void;
 }
 
 interface SentRetain {
@@ -53,9 +56,9 @@ export class RetainedRelay {
 
   retain(topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void): void {
     assert(message === null || message.topic === topic, 'a retained message has the topic it is kept under');
-    const owner = ownerOf(topic, this.#links.shardCount);
+    const owner = this.#links.ownerOf(topic);
     if (owner === this.#links.self) {
-      done(this.#keep(topic, message));
+      this.#keep(topic, message, done);
       return;
     }
     this.#ticketLast += 1;
@@ -66,7 +69,7 @@ export class RetainedRelay {
 
   /** A peer brings a message that this shard owns. */
   onRetain(from: ShardId, ticket: number, topic: string, message: StoredMessage | null): void {
-    this.#links.post(from, { kind: 'retained', ticket, status: this.#keep(topic, message) });
+    this.#keep(topic, message, (status) => this.#links.post(from, { kind: 'retained', ticket, status }));
   }
 
   onRetained(from: ShardId, ticket: number, status: RetainStatus): void {
@@ -91,10 +94,13 @@ export class RetainedRelay {
     }
   }
 
-  #keep(topic: string, message: StoredMessage | null): RetainStatus {
-    if (message !== null) return this.#store.put(message, this.#links.nowMs()) ? 'stored' : 'quota-exceeded';
-    this.#store.remove(topic);
-    return 'stored';
+  #keep(topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void): void {
+    if (message !== null && !this.#store.put(message, this.#links.nowMs())) {
+      done('quota-exceeded');
+      return;
+    }
+    if (message === null) this.#store.remove(topic);
+    this.#links.persist(topic, message, done);
   }
 
   #runDeferred(): void {

@@ -19,6 +19,7 @@ import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
+import { ownerOf } from './level-hash.js';
 import { isShared, type SharedGroup, SharedGroups } from './shared-groups.js';
 import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
 import type { Subscription } from './subscription.js';
@@ -47,6 +48,8 @@ export interface ShardBrokerOptions {
   readonly resolveLog?: (topic: string) => LogTarget | null;
   /** The logs of this shard, for durable filters. Without them there are none. */
   readonly durableLogs?: DurableLogs;
+  /** The shard that keeps the retained message of a topic; by hash if not given. */
+  readonly retainedOwnerOf?: (topic: string) => ShardId;
 }
 
 /** What durable filters need of the logs of this shard. */
@@ -62,6 +65,7 @@ export class ShardBroker<S> implements Broker<S> {
   readonly shard: ShardId;
   readonly directory: ShardDirectory;
   readonly durable: DurableFilters;
+  persistRetained: Broker<S>['persistRetained'] = (_topic, _message, done) => done('stored');
   onQueueMessage: Broker<S>['onQueueMessage'] = () => assert(false, 'the protocol sets it');
   readonly #links: PeerLinks;
   readonly #clock: { nowMs(): number };
@@ -77,6 +81,7 @@ export class ShardBroker<S> implements Broker<S> {
 
   constructor(options: ShardBrokerOptions) {
     const { links, clock, limits, log = SILENT_LOGGER, hashSeed = 0, awaitsHolds = false, resolveLog = () => null, durableLogs } = options;
+    const retainedOwnerOf = options.retainedOwnerOf ?? ((topic: string) => ownerOf(topic, options.links.shardCount));
     const { self, shardCount } = links;
     assert(self >= 0 && self < shardCount, 'a shard is one of its node');
     this.shard = self;
@@ -89,7 +94,17 @@ export class ShardBroker<S> implements Broker<S> {
     this.#retained = new RetainedStore(Math.ceil(limits.retainedMessagesMax / shardCount), hashSeed);
 
     const post = (to: ShardId, message: PeerMessage): void => this.#post(to, message);
-    this.#relay = new RetainedRelay({ self, shardCount, post, nowMs: () => clock.nowMs() }, this.#retained);
+    this.#relay = new RetainedRelay(
+      {
+        self,
+        shardCount,
+        post,
+        nowMs: () => clock.nowMs(),
+        ownerOf: retainedOwnerOf,
+        persist: (topic, message, done) => this.persistRetained(topic, message, done),
+      },
+      this.#retained,
+    );
     this.#rounds = new SubscribeRounds({
       self,
       shardCount,
@@ -189,6 +204,10 @@ export class ShardBroker<S> implements Broker<S> {
 
   retain(topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void): void {
     this.#relay.retain(topic, message, done);
+  }
+
+  restoreRetained(message: StoredMessage): void {
+    this.#retained.put(message, this.#clock.nowMs());
   }
 
   sendQueueMessage(to: ShardId, message: QueueMessage): void {

@@ -10,7 +10,7 @@ import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
-import { durableLogs, logResolver, openJournal } from './journal-parts.js';
+import { durableLogs, logResolver, openJournal, retainedResolver } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { PortLogger } from './port-logger.js';
@@ -52,6 +52,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
   });
   const journal = openJournal(handOver, clock, log);
   const resolveLog = logResolver(handOver);
+  const retained = retainedResolver(handOver);
   const broker = new ShardBroker<MqttSession>({
     links,
     clock,
@@ -61,6 +62,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     awaitsHolds: true,
     resolveLog,
     durableLogs: durableLogs(journal, resolveLog),
+    retainedOwnerOf: (topic) => retained.resolve(topic).owner,
   });
   broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));
   const limits = mqttLimits(settings);
@@ -74,6 +76,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     random: new SystemRandom(),
     log,
     shardCount: handOver.peers.length,
+    retained,
   });
   const tellBroker = links.onPeerReplaced;
   links.onPeerReplaced = (peer) => {

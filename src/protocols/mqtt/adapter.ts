@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.js';
-import { type AppendRequest, type ForwardedRun, NO_GROUP, type ShardId } from '../../broker/ports.js';
+import { type AppendRequest, type ForwardedRun, type LogTarget, NO_GROUP, type ShardId } from '../../broker/ports.js';
 import type { CommitNumber } from '../../journal/ports.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
 import type { ProtocolEngine } from '../ports.js';
@@ -10,6 +10,7 @@ import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { onLogOwnerReplaced, onQueueMessage } from './durable/messages.js';
 import { restoreSessions } from './durable/restore.js';
+import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
 import { onRows } from './hot-path.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
@@ -28,10 +29,12 @@ export class MqttEngine implements ProtocolEngine {
   readonly name = 'mqtt';
   readonly connectionOptions: ConnectionOptions;
   readonly #context: MqttContext;
+  readonly #retained: readonly LogTarget[];
 
   constructor(parts: MqttParts) {
     const context = new MqttContext(parts);
     this.#context = context;
+    this.#retained = parts.retained.targets;
     const { limits } = parts;
     this.connectionOptions = {
       framing: FRAMING.mqtt,
@@ -50,6 +53,7 @@ export class MqttEngine implements ProtocolEngine {
       scheduleExpiry(context, moved.session);
     };
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
+    parts.broker.persistRetained = (topic, message, done) => persistRetained(context, topic, message, done);
     parts.broker.onQueueMessage = (from, message) => onQueueMessage(context, from, message);
     parts.runLinks.onAppended = (_from, ticket, outcome) => onAppended(context, ticket, outcome);
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
@@ -57,6 +61,7 @@ export class MqttEngine implements ProtocolEngine {
 
   /** Sessions that the journal has are here again. `done` when every shard knows what they want. */
   start(done: () => void): void {
+    restoreRetained(this.#context, this.#retained);
     const clientIds = restoreSessions(this.#context, done);
     this.#context.broker.directory.announce(clientIds);
   }

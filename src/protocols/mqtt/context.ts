@@ -7,6 +7,7 @@ import {
   type AppendRequest,
   type Broker,
   type ForwardedRun,
+  type LogTarget,
   NO_GROUP,
   NO_PUBLISHER,
   NOT_LOGGED,
@@ -64,6 +65,8 @@ export interface MqttParts {
   readonly random: Random;
   readonly log: Logger;
   readonly shardCount: number;
+  /** Where the retained message of a topic is kept, and all those places. */
+  readonly retained: { resolve(topic: string): LogTarget; readonly targets: readonly LogTarget[] };
 }
 
 type Pulled = Extract<QueueMessage, { kind: 'pulled' }>;
@@ -123,7 +126,8 @@ export class MqttContext {
   readonly lateProgress: Set<MqttSession> = new Set();
   /** What waits for commits, in their order. */
   readonly heldSends: HeldSends[] = [];
-  readonly afterCommit: { readonly commit: CommitNumber; readonly done: () => void }[] = [];
+  readonly afterCommit: { readonly commit: CommitNumber; readonly done: () => void; readonly lost: (() => void) | null }[] = [];
+  readonly resolveRetained: (topic: string) => LogTarget;
   /** Questions to owners of logs, by ticket. */
   readonly pulls: Map<number, MqttSession> = new Map();
   readonly fetches: Map<number, { readonly owner: ShardId; readonly question: QueueMessage; readonly done: (answer: Pulled) => void }> =
@@ -164,6 +168,7 @@ export class MqttContext {
     this.random = parts.random;
     this.log = parts.log;
     this.nowMs = parts.clock.nowMs();
+    this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);
     this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());
     this.routes = this.newRouteCache();

@@ -38,9 +38,11 @@ export function holdRelease(context: MqttContext, session: MqttSession, packetId
   context.dirtySessions.add(session);
 }
 
-/** Runs when everything that was written up to now is durable. */
-export function whenDurable(context: MqttContext, done: () => void): void {
-  context.afterCommit.push({ commit: context.journal.openCommit, done });
+/**
+ * Runs `done` when everything that was written up to now is durable. Rows of tables always will be; for records that a commit loses there is `lost`.
+ */
+export function whenDurable(context: MqttContext, done: () => void, lost: (() => void) | null = null): void {
+  context.afterCommit.push({ commit: context.journal.openCommit, done, lost });
 }
 
 /** End of a turn: rows of sessions that somebody waits for ride in the commit of the turn. */
@@ -81,7 +83,18 @@ export function onRowsCommitted(context: MqttContext, commit: number, isLost: bo
   if (isLost) {
     const next = context.journal.openCommit;
     for (let i = 0; i < heldSends.length && heldSends[i].commit <= commit; i += 1) heldSends[i] = { ...heldSends[i], commit: next };
-    for (let i = 0; i < afterCommit.length && afterCommit[i].commit <= commit; i += 1) afterCommit[i] = { ...afterCommit[i], commit: next };
+    const lost: (() => void)[] = [];
+    for (let i = 0; i < afterCommit.length && afterCommit[i].commit <= commit; ) {
+      const waiting = afterCommit[i];
+      if (waiting.lost === null) {
+        afterCommit[i] = { ...waiting, commit: next };
+        i += 1;
+      } else {
+        lost.push(waiting.lost);
+        afterCommit.splice(i, 1);
+      }
+    }
+    for (const tell of lost) tell();
     return;
   }
   let count = 0;
