@@ -141,6 +141,12 @@ export interface Broker<S> {
   onTick(nowMs: number): void;
 }
 
+/** A session that the journal has kept. */
+export interface RestoredSession {
+  readonly clientId: string;
+  readonly claimedAtMs: number;
+}
+
 /**
  * Which shard holds the session of a client identifier: exactly one. The registrar of an identifier is shard hash(clientId) mod shards;
  * claims of one identifier are served one after another there.
@@ -158,8 +164,10 @@ export interface SessionDirectory {
   cancelClaim(ticket: number): void;
   /** State that arrived for a claim that was cancelled: the protocol keeps it as an offline session of this shard. */
   onOrphan: (clientId: string, state: Uint8Array) => void;
-  /** At the start: sessions that this shard holds from before. Told to every registrar, also that there are none. */
-  announce(clientIds: readonly string[]): void;
+  /** Set once by the protocol: what it restored of this session is outdated, because the process ended while it moved. It is dropped in silence. */
+  onOutdated: (clientId: string) => void;
+  /** At the start: sessions that this shard holds from before, and when they were claimed last. Told to every registrar, also that there are none. */
+  announce(sessions: readonly RestoredSession[]): void;
   /** The session ended; nobody holds the identifier now. Ignored if this shard does not hold it. */
   release(clientId: string): void;
 }
@@ -191,7 +199,10 @@ export type PeerMessage =
   | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
   | { readonly kind: 'release'; readonly clientId: string }
-  | { readonly kind: 'holds'; readonly clientIds: readonly string[] }
+  /** `claimedAtMs`: of sessions that the journal has kept, when a connection had each of them last. Empty for those that are in use. */
+  | { readonly kind: 'holds'; readonly clientIds: readonly string[]; readonly claimedAtMs: readonly number[] }
+  /** A later state of the session is on another shard. */
+  | { readonly kind: 'outdated'; readonly clientId: string }
   | { readonly kind: 'durable-add'; readonly ticket: number; readonly filter: string }
   | { readonly kind: 'durable-added'; readonly ticket: number; readonly positions: GroupPositions }
   | { readonly kind: 'durable-remove'; readonly filter: string }

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { ownerOf } from './level-hash.js';
-import type { PeerMessage, SessionDirectory, ShardId } from './ports.js';
+import type { PeerMessage, RestoredSession, SessionDirectory, ShardId } from './ports.js';
 
 export interface DirectoryLinks {
   readonly self: ShardId;
@@ -37,6 +37,7 @@ const NOBODY = 0;
 export class ShardDirectory implements SessionDirectory {
   onSurrender: SessionDirectory['onSurrender'] = failUnset;
   onOrphan: SessionDirectory['onOrphan'] = failUnset;
+  onOutdated: SessionDirectory['onOutdated'] = failUnset;
   readonly #links: DirectoryLinks;
   readonly #claims: Map<number, WaitingClaim> = new Map();
   readonly #held: Set<string> = new Set();
@@ -114,13 +115,20 @@ export class ShardDirectory implements SessionDirectory {
     this.onSurrender(clientId, discard, claimant, (state) => this.#onGivenUp(surrender, state));
   }
 
-  announce(clientIds: readonly string[]): void {
-    const byRegistrar: string[][] = Array.from({ length: this.#links.shardCount }, () => []);
-    for (const clientId of clientIds) {
-      this.#held.add(clientId);
-      byRegistrar[this.#registrarOf(clientId)].push(clientId);
+  announce(sessions: readonly RestoredSession[]): void {
+    const byRegistrar: RestoredSession[][] = Array.from({ length: this.#links.shardCount }, () => []);
+    for (const session of sessions) {
+      this.#held.add(session.clientId);
+      byRegistrar[this.#registrarOf(session.clientId)].push(session);
     }
-    for (const [registrar, held] of byRegistrar.entries()) this.#links.post(registrar, { kind: 'holds', clientIds: held });
+    for (const [registrar, held] of byRegistrar.entries()) {
+      const clientIds = held.map(({ clientId }) => clientId);
+      this.#links.post(registrar, { kind: 'holds', clientIds, claimedAtMs: held.map(({ claimedAtMs }) => claimedAtMs) });
+    }
+  }
+
+  onOutdatedHere(clientId: string): void {
+    if (this.#held.delete(clientId)) this.onOutdated(clientId);
   }
 
   /** The session's state is here and nobody waits for it: the protocol keeps it. The registrar knows. */
@@ -140,7 +148,7 @@ export class ShardDirectory implements SessionDirectory {
     }
     const clientIds: string[] = [];
     for (const clientId of this.#held) if (this.#registrarOf(clientId) === peer) clientIds.push(clientId);
-    this.#links.post(peer, { kind: 'holds', clientIds });
+    this.#links.post(peer, { kind: 'holds', clientIds, claimedAtMs: [] });
 
     for (const [ticket, claim] of this.#claims) {
       const { clientId, discard } = claim;
@@ -169,7 +177,7 @@ export class ShardDirectory implements SessionDirectory {
     const clientId = surrender.clientId;
     if (surrender.discard) return;
     if (state !== null) {
-      if (!this.#held.has(clientId)) this.#links.post(surrender.registrar, { kind: 'holds', clientIds: [clientId] });
+      if (!this.#held.has(clientId)) this.#links.post(surrender.registrar, { kind: 'holds', clientIds: [clientId], claimedAtMs: [] });
       this.adopt(clientId, state);
     } else if (!surrender.staysHere) {
       this.release(clientId);

@@ -3,6 +3,8 @@ import type { PeerMessage, ShardId } from './ports.js';
 
 /** A holder that has not answered by then is passed over: its session counts as ended, and what it sends later is dropped. */
 const SURRENDER_TIMEOUT_MS = 10_000;
+/** Claimed later than anything that was restored. */
+const IN_USE = Number.POSITIVE_INFINITY;
 /** How long a registrar waits to be told who holds what, before it serves claims without knowing. */
 const HOLDS_TIMEOUT_MS = 10_000;
 
@@ -63,20 +65,22 @@ export class SessionRegistrar {
   readonly #contests: Map<string, Contest> = new Map();
   /** Surrenders nobody waits for any more, by ticket. Until its answer comes, a release by that holder is about the past. */
   readonly #late: Map<number, LateSurrender> = new Map();
-  /** Peers that must still tell what they hold before claims are served. */
+  /** Shards that must still tell what they hold before claims are served. */
   readonly #awaited: Set<ShardId> = new Set();
   #awaitedUntilMs = 0;
+  /** Of sessions that were restored: when they were claimed last. While peers are awaited. */
+  readonly #claimedAtMs: Map<string, number> = new Map();
   readonly #awaitsPeers: boolean;
   #ticketLast = 0;
   #nowMs = 0;
 
-  /** @param awaitsHolds its peers will tell what they hold: from the journal, or because this shard takes the place of one that died. */
+  /** @param awaitsHolds all shards, this one too, will tell what they hold: from the journal, or because this shard takes the place of one that died. */
   constructor(links: RegistrarLinks, awaitsHolds: boolean, nowMs: number) {
     this.#links = links;
     this.#nowMs = nowMs;
     this.#awaitsPeers = awaitsHolds;
     if (!awaitsHolds) return;
-    for (let shard = 0; shard < links.shardCount; shard += 1) if (shard !== links.self) this.#awaited.add(shard);
+    for (let shard = 0; shard < links.shardCount; shard += 1) this.#awaited.add(shard);
     this.#awaitedUntilMs = nowMs + HOLDS_TIMEOUT_MS;
   }
 
@@ -113,10 +117,16 @@ export class SessionRegistrar {
   }
 
   /** What a peer holds: told once to a new registrar, and again for each session that found its way back to it. */
-  onHolds(from: ShardId, clientIds: readonly string[]): void {
-    for (const clientId of clientIds) {
+  onHolds(from: ShardId, clientIds: readonly string[], claimedAtMs: readonly number[]): void {
+    for (const [i, clientId] of clientIds.entries()) {
       const holder = this.#holders.get(clientId);
       if (holder === from) continue;
+      const isRestored = i < claimedAtMs.length;
+      if (holder !== undefined && (isRestored || this.#claimedAtMs.has(clientId))) {
+        this.#settleRestored(clientId, holder, from, isRestored ? claimedAtMs[i] : IN_USE);
+        continue;
+      }
+      if (isRestored) this.#claimedAtMs.set(clientId, claimedAtMs[i]);
       if (holder === undefined && !this.#contests.get(clientId)?.transfer) {
         this.#holders.set(clientId, from);
         continue;
@@ -130,6 +140,11 @@ export class SessionRegistrar {
   }
 
   onPeerReplaced(peer: ShardId): void {
+    // Its successor has the sessions that the journal has, and will say so.
+    if (this.#awaitsPeers) {
+      this.#awaited.add(peer);
+      this.#awaitedUntilMs = this.#nowMs + HOLDS_TIMEOUT_MS;
+    }
     for (const [clientId, holder] of this.#holders) if (holder === peer) this.#holders.delete(clientId);
     for (const [ticket, late] of this.#late) if (late.holder === peer) this.#late.delete(ticket);
     for (const contest of [...this.#contests.values()]) {
@@ -141,20 +156,35 @@ export class SessionRegistrar {
         continue;
       }
       if (transfer.claim?.from === peer) transfer.claim = null;
-      if (transfer.holder === peer) this.#finishTransfer(contest, null);
+      if (transfer.holder !== peer) continue;
+      if (this.#awaitsPeers) this.#askAgain(contest, transfer);
+      else this.#finishTransfer(contest, null);
     }
-    // Its successor has the sessions that the journal has, and will say so.
-    if (this.#awaitsPeers) {
-      this.#awaited.add(peer);
-      this.#awaitedUntilMs = this.#nowMs + HOLDS_TIMEOUT_MS;
+  }
+
+  /** The holder died, and its successor may have the session: the claim waits for it. */
+  #askAgain(contest: Contest, { claim }: Transfer): void {
+    contest.transfer = null;
+    if (claim !== null) contest.queue.unshift(claim);
+    this.#serve(contest);
+  }
+
+  /** Two shards have the session: one was to take it from the other when the process ended. What was claimed last counts. */
+  #settleRestored(clientId: string, holder: ShardId, newcomer: ShardId, newcomerClaimedAtMs: number): void {
+    const isLater = newcomerClaimedAtMs > (this.#claimedAtMs.get(clientId) ?? IN_USE);
+    if (isLater) {
+      this.#holders.set(clientId, newcomer);
+      if (newcomerClaimedAtMs === IN_USE) this.#claimedAtMs.delete(clientId);
+      else this.#claimedAtMs.set(clientId, newcomerClaimedAtMs);
     }
+    this.#links.post(isLater ? holder : newcomer, { kind: 'outdated', clientId });
   }
 
   onTick(nowMs: number): void {
     this.#nowMs = nowMs;
     if (this.#awaited.size > 0 && nowMs >= this.#awaitedUntilMs) {
       this.#awaited.clear();
-      this.#serveAll();
+      this.#stopAwaitingAll();
     }
     if (this.#contests.size === 0) return;
     for (const contest of [...this.#contests.values()]) {
@@ -166,10 +196,11 @@ export class SessionRegistrar {
   }
 
   #stopAwaiting(peer: ShardId): void {
-    if (this.#awaited.delete(peer) && this.#awaited.size === 0) this.#serveAll();
+    if (this.#awaited.delete(peer) && this.#awaited.size === 0) this.#stopAwaitingAll();
   }
 
-  #serveAll(): void {
+  #stopAwaitingAll(): void {
+    this.#claimedAtMs.clear();
     for (const contest of [...this.#contests.values()]) this.#serve(contest);
   }
 

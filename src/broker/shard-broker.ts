@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import { type Logger, SILENT_LOGGER } from '../base/logger.js';
 import { DurableFilters, type GroupPositions } from './durable-filters.js';
 import { Interest } from './interest.js';
+import { ownerOf } from './level-hash.js';
 import type {
   Broker,
   LogTarget,
@@ -19,7 +20,6 @@ import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
-import { ownerOf } from './level-hash.js';
 import { isShared, type SharedGroup, SharedGroups } from './shared-groups.js';
 import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
 import type { Subscription } from './subscription.js';
@@ -327,8 +327,11 @@ export class ShardBroker<S> implements Broker<S> {
       case 'release':
         this.#registrar.onRelease(from, message.clientId);
         return;
+      case 'outdated':
+        this.directory.onOutdatedHere(message.clientId);
+        return;
       case 'holds':
-        this.#registrar.onHolds(from, message.clientIds);
+        this.#registrar.onHolds(from, message.clientIds, message.claimedAtMs);
         return;
       case 'durable-add':
         this.durable.onAdd(from, message.ticket, message.filter);

@@ -93,6 +93,7 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   claimed: true,
   release: true,
   holds: true,
+  outdated: true,
   'durable-add': true,
   'durable-added': true,
   'durable-remove': true,

@@ -18,7 +18,12 @@ const CATCH_ALL_SETTINGS = {
   isCompacted: false,
   tombstoneMs: 0,
 } as const;
-const RETAINED_SETTINGS = { flush: 'commit', retention: { timeMs: 0, bytes: 0, records: 0 }, isCompacted: true, tombstoneMs: 86_400_000 } as const;
+const RETAINED_SETTINGS = {
+  flush: 'commit',
+  retention: { timeMs: 0, bytes: 0, records: 0 },
+  isCompacted: true,
+  tombstoneMs: 86_400_000,
+} as const;
 const PARTITIONS = 16;
 
 /** The journal of this shard, opened. @throws StoreError. */

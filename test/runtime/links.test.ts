@@ -201,9 +201,9 @@ test('links: a replaced peer is told of once, its last words come first, and the
 
   const successor = openEnd(1, [{ incoming: outgoing, outgoing: incoming }, null], cells);
   successor.links.send(0, { kind: 'release', clientId: 'hello' });
-  a.links.send(1, { kind: 'holds', clientIds: ['x'] });
+  a.links.send(1, { kind: 'holds', clientIds: ['x'], claimedAtMs: [] });
   settle(a, successor);
-  assert.deepEqual(successor.got, [{ from: 0, what: { kind: 'holds', clientIds: ['x'] } }]);
+  assert.deepEqual(successor.got, [{ from: 0, what: { kind: 'holds', clientIds: ['x'], claimedAtMs: [] } }]);
   assert.equal(a.got.length, 2);
 });
 

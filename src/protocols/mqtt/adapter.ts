@@ -19,7 +19,7 @@ import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
-import { onSurrender } from './take-over.js';
+import { dropOutdated, onSurrender } from './take-over.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
@@ -45,6 +45,7 @@ export class MqttEngine implements ProtocolEngine {
       outputBytesMax: limits.outputBytesMax,
     };
     parts.broker.directory.onSurrender = (clientId, discard, claimant, answer) => onSurrender(context, clientId, discard, claimant, answer);
+    parts.broker.directory.onOutdated = (clientId) => dropOutdated(context, clientId);
     parts.broker.directory.onOrphan = (clientId, state) => {
       // Its new connection went away while the session moved: it waits here for the next one.
       const moved = decodeSessionState(context, clientId, state);
@@ -62,8 +63,7 @@ export class MqttEngine implements ProtocolEngine {
   /** Sessions that the journal has are here again. `done` when every shard knows what they want. */
   start(done: () => void): void {
     restoreRetained(this.#context, this.#retained);
-    const clientIds = restoreSessions(this.#context, done);
-    this.#context.broker.directory.announce(clientIds);
+    this.#context.broker.directory.announce(restoreSessions(this.#context, done));
   }
 
   get connectionCount(): number {

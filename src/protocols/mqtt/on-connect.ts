@@ -6,7 +6,7 @@ import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
 import { fetchFlights } from './durable/flights.js';
 import { onOnline, openDurable } from './durable/life.js';
-import { whenDurable } from './durable/turn.js';
+import { noteProgress, whenDurable } from './durable/turn.js';
 import { type ConnackProperties, encodeConnack } from './encode.js';
 import { OutboundAliases } from './outbound-aliases.js';
 import type { ConnectPacket } from './packets.js';
@@ -90,7 +90,10 @@ function onClaimed(
   welcome(context, connection, session, packet, existing !== null, isAssigned);
 }
 
-/** Before CONNACK: what an earlier process had in flight is here again, and a will outlives this one. */
+/**
+ * Before CONNACK: what an earlier process had in flight is here again, and the rows of the session are durable: its will outlives this
+ * process, and the packet ids that go out once more are those that it has in the journal.
+ */
 function welcome(
   context: MqttContext,
   connection: MqttConnection,
@@ -100,12 +103,14 @@ function welcome(
   isAssigned: boolean,
 ): void {
   openDurable(context, session);
+  noteProgress(context, session);
   const enter = (): void => {
     if (connection.phase === 'claiming' && connection.session === session)
       admit(context, connection, session, packet, isPresent, isAssigned);
   };
   fetchFlights(context, session, () => {
-    if (connection.will === null) enter();
+    // A full disk keeps nobody out who comes to read.
+    if ((session.durable === null && connection.will === null) || context.journal.state === 'full') enter();
     else whenDurable(context, enter);
   });
 }
@@ -113,6 +118,7 @@ function welcome(
 function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket): void {
   assert(session.connection === null, 'the earlier connection of the session was closed');
   context.sessions.set(session.clientId, session);
+  session.claimedAtMs = Math.max(context.nowMs, session.claimedAtMs + 1);
   session.expirySeconds = grantedExpiry(context, packet);
   session.endsAtMs = 0;
   session.pendingWill = null; // The client came back in time (MQTT-3.1.3-9).

@@ -15,6 +15,7 @@ import type { Delivery } from './stored-run.js';
   A session on its way to another shard of this node. Written and read by the same program, never stored; frames stay binary.
 */
 interface SessionState {
+  readonly claimedAtMs: number;
   readonly expirySeconds: number;
   readonly subscriptions: readonly SubscribeRequest[];
   readonly nextPacketId: number;
@@ -43,6 +44,7 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
     inFlight.push({ packetId, state, delivery: delivery === null ? null : { ...delivery, log: null }, offset, group, sequence });
   });
   const state: SessionState = {
+    claimedAtMs: session.claimedAtMs,
     expirySeconds: session.expirySeconds,
     subscriptions: context.broker.subscriptionsOf(session),
     nextPacketId: session.outbound?.nextPacketId ?? 1,
@@ -74,9 +76,7 @@ function decodeDurable(context: MqttContext, state: DurableState): DurableSessio
   const durable = new DurableSession(state.uid, context.journal.sessionGroups[0]);
   for (const [group, next, taken] of state.cursors) {
     const cursor = durable.cursorAt(group, context.ownerOfGroup(group), next);
-    for (const [sequence] of taken) cursor.take(sequence);
-    for (const [sequence, isSettled] of taken) if (isSettled) cursor.settle(sequence);
-    cursor.next = next;
+    for (const [sequence, isSettled] of taken) cursor.takeAhead(sequence, isSettled);
   }
   durable.restored = state.restored;
   for (const [packetId, owner] of state.receivedGroups) durable.receivedGroups.set(packetId, owner);
@@ -93,6 +93,7 @@ export interface MovedSession {
 export function decodeSessionState(context: MqttContext, clientId: string, bytes: Uint8Array): MovedSession {
   const state = unpack(bytes) as SessionState; // Our own words: `encodeSessionState` of another thread wrote them.
   const session = new MqttSession(clientId);
+  session.claimedAtMs = state.claimedAtMs;
   session.expirySeconds = state.expirySeconds;
   if (state.durable !== null) session.durable = decodeDurable(context, state.durable);
   if (state.inFlight.length > 0 || state.nextPacketId !== 1) {
@@ -120,10 +121,8 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
       done();
       return;
     }
-    for (const [filter, positions] of since) {
-      const later = durable.filters.get(filter);
-      if (later !== undefined) for (const [group, next] of positions) later.set(group, next);
-    }
+    // To the owners of logs these filters are new here; the session has had them since then.
+    for (const [filter, positions] of since) if (durable.filters.has(filter)) durable.filters.set(filter, new Map(positions));
     done();
     // Its rows are here from now on.
     whenDurable(context, () => {

@@ -29,6 +29,8 @@ export class MqttSession {
   version: 4 | 5 = 4;
   /** The client limits packet sizes or takes topic aliases: its deliveries are encoded one by one. */
   isSpecial = false;
+  /** When a connection had the session last, or has it now: since the epoch, rising. Of two states of a session the later counts. */
+  claimedAtMs = 0;
   /** Seconds the session lives after its connection; 0: it ends with it. */
   expirySeconds = 0;
   /** Milliseconds since the epoch when an offline session ends; 0 while online; Infinity: never. */

@@ -2,7 +2,7 @@ import type { ShardId } from '../../broker/ports.js';
 import { endConnection } from './close.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
-import { leaveDurable } from './durable/life.js';
+import { leaveDurable, onSessionMoved } from './durable/life.js';
 import { endSession } from './session-end.js';
 import { encodeSessionState } from './session-state.js';
 
@@ -43,4 +43,16 @@ export function onSurrender(
   session.pendingWill = null; // The client is back: its will is not due.
   endSession(context, session);
   answer(state);
+}
+
+/** At the start: another shard has a later state of the session, with the same number or, after a clean start, another one. */
+export function dropOutdated(context: MqttContext, clientId: string): void {
+  const session = context.sessions.get(clientId);
+  if (session === undefined || session.durable === null) return;
+  session.isLeaving = true;
+  session.isMoving = true;
+  leaveDurable(context, session);
+  session.pendingWill = null;
+  endSession(context, session);
+  onSessionMoved(context, session.durable.uid);
 }

@@ -7,18 +7,18 @@ const HEAD_MAX = 256;
 /*
   How far one session is in one group:
 
-    settled | floor .. taken, some of them settled .. | next ...
-             `------- sequences, rising -------------'
+    settled | floor .. taken, some of them settled .. | next ...  ahead: some that are taken although those before them are not yet
+             `------- sequences, rising ------------------------'
 
   Everything below `next` was taken or does not concern the session. While it is live, records are pushed to it as they are committed; else
-  it pulls them.
+  it pulls them. There is something ahead after a start, when the rows of an earlier process name it, and when messages were given back.
 */
 export class GroupCursor {
   readonly group: GroupId;
   /** The shard that has the log. */
   readonly owner: ShardId;
-  next: Sequence;
   isLive = false;
+  #next: Sequence;
   #sequences: Sequence[] = [];
   #isSettled: boolean[] = [];
   #head = 0;
@@ -26,12 +26,16 @@ export class GroupCursor {
   constructor(group: GroupId, owner: ShardId, next: Sequence) {
     this.group = group;
     this.owner = owner;
-    this.next = next;
+    this.#next = next;
   }
 
-  /** The first that is not settled; `next` if all are. */
+  get next(): Sequence {
+    return this.#next;
+  }
+
+  /** Everything below is settled. */
   get floor(): Sequence {
-    return this.#head < this.#sequences.length ? this.#sequences[this.#head] : this.next;
+    return this.#head < this.#sequences.length ? Math.min(this.#sequences[this.#head], this.#next) : this.#next;
   }
 
   /** Taken and not known to be settled in order. */
@@ -43,19 +47,22 @@ export class GroupCursor {
     return this.#placeOf(sequence) >= 0;
   }
 
-  /** The session has it, or is about to. Usually the last; after a start also in between. */
+  /** The session has it, or is about to: the next one, or one that was given back. */
   take(sequence: Sequence): void {
-    const last = this.#sequences.length - 1;
-    if (last < this.#head || sequence > this.#sequences[last]) {
-      this.#sequences.push(sequence);
-      this.#isSettled.push(false);
-    } else {
-      const at = this.#placeAfter(sequence);
-      assert(at <= this.#head || this.#sequences[at - 1] !== sequence, 'a record is taken once');
-      this.#sequences.splice(at, 0, sequence);
-      this.#isSettled.splice(at, 0, false);
-    }
-    if (sequence >= this.next) this.next = sequence + 1;
+    this.#insert(sequence, false);
+    this.passTo(sequence + 1);
+  }
+
+  /** The session has it from earlier, and not all of those before it. */
+  takeAhead(sequence: Sequence, isSettled: boolean): void {
+    this.#insert(sequence, isSettled);
+  }
+
+  /** What is below does not concern the session, as far as it was not taken. */
+  passTo(next: Sequence): void {
+    if (next <= this.#next) return;
+    this.#next = next;
+    this.#raiseFloor();
   }
 
   /** The client has it, or it need not be sent. */
@@ -63,7 +70,39 @@ export class GroupCursor {
     const at = this.#placeOf(sequence);
     if (at < 0) return;
     this.#isSettled[at] = true;
-    while (this.#head < this.#sequences.length && this.#isSettled[this.#head]) this.#head += 1;
+    this.#raiseFloor();
+  }
+
+  /** The client has none of these after all: they are taken again later. */
+  giveBack(sequence: Sequence): void {
+    const at = this.#placeOf(sequence);
+    if (at < 0 || this.#isSettled[at]) return;
+    this.#sequences.splice(at, 1);
+    this.#isSettled.splice(at, 1);
+    if (sequence < this.#next) this.#next = sequence;
+    this.isLive = false;
+  }
+
+  /** Taken sequences from the floor on, and whether they are settled. */
+  forEach(visit: (sequence: Sequence, isSettled: boolean) => void): void {
+    for (let i = this.#head; i < this.#sequences.length; i += 1) visit(this.#sequences[i], this.#isSettled[i]);
+  }
+
+  #insert(sequence: Sequence, isSettled: boolean): void {
+    const last = this.#sequences.length - 1;
+    if (last < this.#head || sequence > this.#sequences[last]) {
+      this.#sequences.push(sequence);
+      this.#isSettled.push(isSettled);
+      return;
+    }
+    const at = this.#placeAfter(sequence);
+    assert(at <= this.#head || this.#sequences[at - 1] !== sequence, 'a record is taken once');
+    this.#sequences.splice(at, 0, sequence);
+    this.#isSettled.splice(at, 0, isSettled);
+  }
+
+  #raiseFloor(): void {
+    while (this.#head < this.#sequences.length && this.#isSettled[this.#head] && this.#sequences[this.#head] < this.#next) this.#head += 1;
     if (this.#head === this.#sequences.length) {
       this.#sequences.length = 0;
       this.#isSettled.length = 0;
@@ -73,21 +112,6 @@ export class GroupCursor {
       this.#isSettled = this.#isSettled.slice(this.#head);
       this.#head = 0;
     }
-  }
-
-  /** The client has none of these after all: they are taken again later. */
-  giveBack(sequence: Sequence): void {
-    const at = this.#placeOf(sequence);
-    if (at < 0 || this.#isSettled[at]) return;
-    this.#sequences.splice(at, 1);
-    this.#isSettled.splice(at, 1);
-    if (sequence < this.next) this.next = sequence;
-    this.isLive = false;
-  }
-
-  /** Taken sequences from the floor on, and whether they are settled. */
-  forEach(visit: (sequence: Sequence, isSettled: boolean) => void): void {
-    for (let i = this.#head; i < this.#sequences.length; i += 1) visit(this.#sequences[i], this.#isSettled[i]);
   }
 
   /** First place whose sequence is above. */

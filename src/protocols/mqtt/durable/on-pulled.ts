@@ -33,7 +33,7 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
       continue;
     }
     reader.take(cursor, count);
-    if (next > cursor.next) cursor.next = next;
+    cursor.passTo(next);
     if (isCaughtUp) cursor.isLive = true;
   }
   durable.isProgressDirty = true;
@@ -102,7 +102,7 @@ class PulledRuns {
     const qos = receiver === null ? 0 : (Math.min(publishedQos, receiver.qos) as 0 | 1 | 2);
     // Unsubscribed meanwhile, or nothing that is kept: it does not concern the session any more.
     if (receiver === null || qos === 0) {
-      if (sequences[count - 1] >= cursor.next) cursor.next = sequences[count - 1] + 1;
+      cursor.passTo(sequences[count - 1] + 1);
       return;
     }
     for (const sequence of sequences) cursor.take(sequence);

@@ -1,3 +1,4 @@
+import type { RestoredSession } from '../../../broker/ports.js';
 import type { GroupLog } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import { MqttSession } from '../session.js';
@@ -7,9 +8,9 @@ import { isKept } from './life.js';
 import { deleteRows, readProgress, readSessions, type SessionRow, TRANSIENT } from './rows.js';
 import { noteRecord } from './turn.js';
 
-/** The start: sessions that the journal has are here again, off line. @returns their client identifiers. `done` when their filters are known everywhere. */
-export function restoreSessions(context: MqttContext, done: () => void): string[] {
-  const clientIds: string[] = [];
+/** The start: sessions that the journal has are here again, off line. @returns what the session directory needs to know. `done` when their filters are known everywhere. */
+export function restoreSessions(context: MqttContext, done: () => void): RestoredSession[] {
+  const restored: RestoredSession[] = [];
   let open = 1;
   const settle = (): void => {
     open -= 1;
@@ -23,10 +24,10 @@ export function restoreSessions(context: MqttContext, done: () => void): string[
       }
       open += 1;
       restoreSession(context, home, clientId, row, settle);
-      clientIds.push(clientId);
+      restored.push({ clientId, claimedAtMs: row.claimedAtMs });
     }
   settle();
-  return clientIds;
+  return restored;
 }
 
 function publishTransient(context: MqttContext, home: GroupLog, clientId: string, { will, version }: SessionRow): void {
@@ -41,6 +42,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   const session = new MqttSession(clientId);
   const durable = new DurableSession(row.uid, home);
   session.durable = durable;
+  session.claimedAtMs = row.claimedAtMs;
   session.version = row.version;
   session.expirySeconds = row.expirySeconds;
   context.sessions.set(clientId, session);
@@ -48,19 +50,12 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   const since = new Map(progress?.since ?? []);
   for (const [group, floor, settled] of progress?.cursors ?? []) {
     const cursor = durable.cursorAt(group, context.ownerOfGroup(group), floor);
-    for (const sequence of settled) {
-      cursor.take(sequence);
-      cursor.settle(sequence);
-    }
-    cursor.next = floor;
+    for (const sequence of settled) cursor.takeAhead(sequence, true);
   }
   const flights = progress?.flights ?? [];
   for (const { group, sequence } of flights) {
     const cursor = durable.cursors.get(group);
-    if (cursor === undefined || cursor.has(sequence)) continue;
-    const { next } = cursor;
-    cursor.take(sequence);
-    cursor.next = next;
+    if (cursor?.has(sequence) === false) cursor.takeAhead(sequence, false);
   }
   durable.restored = flights.length === 0 ? null : { flights, nextPacketId: progress?.nextPacketId ?? 1 };
   const requests = row.subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));

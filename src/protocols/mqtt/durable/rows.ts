@@ -21,6 +21,7 @@ export const TRANSIENT = 0;
 
 export interface SessionRow {
   readonly uid: number;
+  readonly claimedAtMs: number;
   readonly version: 4 | 5;
   readonly expirySeconds: number;
   /** Milliseconds since the epoch; 0: it was on line. Infinity: never. */
@@ -43,6 +44,7 @@ export interface ProgressRow {
 export function writeSession(context: MqttContext, session: MqttSession, durable: DurableSession): void {
   const row: SessionRow = {
     uid: durable.uid,
+    claimedAtMs: session.claimedAtMs,
     version: session.version,
     expirySeconds: session.expirySeconds,
     endsAtMs: session.endsAtMs,
@@ -55,7 +57,7 @@ export function writeSession(context: MqttContext, session: MqttSession, durable
 
 /** A session that ends with its connection is kept as long as its will is. */
 export function writeTransient(home: GroupLog, clientId: string, version: 4 | 5, will: Will): void {
-  const row: SessionRow = { uid: TRANSIENT, version, expirySeconds: 0, endsAtMs: 0, subscriptions: [], will, willAtMs: 0 };
+  const row: SessionRow = { uid: TRANSIENT, claimedAtMs: 0, version, expirySeconds: 0, endsAtMs: 0, subscriptions: [], will, willAtMs: 0 };
   home.table(SESSION_TABLE).put(clientId, pack(row));
 }
 

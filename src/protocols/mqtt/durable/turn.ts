@@ -21,6 +21,14 @@ export function noteRecord(context: MqttContext, session: MqttSession): void {
   context.dirtySessions.add(session);
 }
 
+/** How far the session is: written at the end of the turn. */
+export function noteProgress(context: MqttContext, session: MqttSession): void {
+  const { durable } = session;
+  if (durable === null || session.hasEnded) return;
+  durable.isProgressDirty = true;
+  context.dirtySessions.add(session);
+}
+
 /** Packet ids of QoS 2: the client hears of them when the row that names them is durable. */
 export function holdPublishes(context: MqttContext, session: MqttSession, firstPacketId: number, count: number): void {
   const { durable } = session;
