@@ -36,11 +36,11 @@ const NO_RUNS: RunLinks = {
 const NO_JOURNAL: Journal = {
   ...{
     state: 'writable',
-    groupCount: 1,
     groups: [],
     sessionGroups: [],
     ownerOf: () => 0,
     groupOf: unused,
+    isVolatile: unused,
     group: unused,
     partition: unused,
     find: unused,
@@ -81,7 +81,7 @@ export class MqttStage {
       clock,
       random: new SystemRandom(),
       log: SILENT_LOGGER,
-      retained: { resolve: unused, targets: [] },
+      retained: { resolve: unused, targets: unused },
     });
   }
 

@@ -51,6 +51,26 @@ export const ERROR_TABLE = {
     title: 'WebSocket engine is not available',
     cure: 'Run `npm ci` again so that uWebSockets.js is installed, or set mqtt.ws.engine = "ws"',
   },
+  'RMQ-1018': {
+    title: 'journal cannot be opened',
+    cure: 'Read which file it is, and run `robust-ctl journal verify`; a copy of data_path from before can be put back',
+  },
+  'RMQ-1019': {
+    title: 'disk of the journal is full',
+    cure: 'Make room, or lower retention; publishes are taken again by themselves as soon as there is room',
+  },
+  'RMQ-1020': {
+    title: 'disk of the journal failed',
+    cure: 'Look at the kernel log and the disk, then start the broker again; what was acknowledged is there, or the disk has lost it',
+  },
+  'RMQ-1021': {
+    title: 'journal is corrupt',
+    cure: 'Run `robust-ctl journal verify` to see what is missing; set-aside files are kept beside the others',
+  },
+  'RMQ-1022': {
+    title: 'stream cannot be as asked for',
+    cure: 'Correct it; `robust-ctl stream list` shows the streams that there are',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -49,6 +49,8 @@ export class DurableFilters {
   readonly #owned: TopicTrie<OwnedFilter>;
   readonly #rounds = new Map<number, Round>();
   #ticketLast = 0;
+  /** Soon after the start somebody may want a filter and not have said so yet. */
+  #areAllHeard = false;
 
   constructor(host: DurableHost, hashSeed: number) {
     this.#host = host;
@@ -76,6 +78,11 @@ export class DurableFilters {
   /** A subscription more. `done` when every owner indexes the filter. */
   add(filter: string, done: (positions: GroupPositions) => void): void {
     this.#wanted.set(filter, (this.#wanted.get(filter) ?? 0) + 1);
+    this.locate(filter, done);
+  }
+
+  /** A filter that was added: `done` when every owner indexes it, also those that have become one since. */
+  locate(filter: string, done: (positions: GroupPositions) => void): void {
     this.#ticketLast += 1;
     const round: Round = { filter, awaited: new Set(this.#ownersOf(filter)), positions: [], done };
     this.#rounds.set(this.#ticketLast, round);
@@ -118,11 +125,12 @@ export class DurableFilters {
     const owned = this.#owned.get(filter);
     if (owned === undefined) return;
     owned.shards.delete(from);
-    if (owned.shards.size === 0) this.#drop(filter);
+    if (owned.shards.size === 0 && this.#areAllHeard) this.#drop(filter);
   }
 
   /** Indexes that were on the disk and that no shard has asked for since the start. */
   dropUnwanted(): void {
+    this.#areAllHeard = true;
     const unwanted: string[] = [];
     for (const { filter, shards } of this.#owned.values()) if (shards.size === 0) unwanted.push(filter);
     for (const filter of unwanted) this.#drop(filter);

@@ -206,6 +206,11 @@ export class ShardBroker<S> implements Broker<S> {
     this.#relay.retain(topic, message, done);
   }
 
+  /** Topics may go to other logs from now on. */
+  onStreamsChanged(): void {
+    this.#version += 1;
+  }
+
   restoreRetained(message: StoredMessage): void {
     this.#retained.put(message, this.#clock.nowMs());
   }

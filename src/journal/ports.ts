@@ -149,13 +149,14 @@ export type JournalState = 'writable' | 'full' | 'failed';
 
 export interface Journal {
   readonly state: JournalState;
-  readonly groupCount: number;
   /** This shard's, ascending. */
   readonly groups: readonly GroupLog[];
   /** Groups without records, for what is of this shard alone: the first is its own, others are of shards that are no more. */
   readonly sessionGroups: readonly GroupLog[];
   /** Number of the shard that has the group. */
   ownerOf(group: GroupId): number;
+  /** Its records are gone, and its sequences begin anew, with the shard that has it. */
+  isVolatile(group: GroupId): boolean;
   /** Whose partition of a stream is; the same on every shard. */
   groupOf(stream: StreamId, partition: number): GroupId;
   /** The group, if this shard owns it. */

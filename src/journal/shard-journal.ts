@@ -7,6 +7,7 @@ import { Lane, type LaneLimits } from './log/lane.js';
 import type { Partition } from './log/partition.js';
 import type { PendingBytes } from './log/pending-batch.js';
 import { Retention } from './log/retention.js';
+import { groupOf, isMemoryGroup, isSessionGroup, type JournalShape, shardOf } from './placement.js';
 import {
   type CommitNumber,
   type GroupId,
@@ -21,23 +22,27 @@ import {
 /** A second commit may be under way only when so much waits: below, waiting for the first costs less than a flush of its own. */
 const OVERLAP_BYTES = 128 * 1024;
 const FLIGHTS_MAX = 4;
-/** Each lane has one group of its own beside those of records. */
-const SESSION_GROUPS_FROM = 0x8000;
 const FREE_SPACE_MS = 1000;
 /** A full disk is in use again when so much more than the least is free. */
 const FREE_SPACE_MARGIN = 1.1;
 
 export interface ShardJournalOptions {
-  /** The lanes of this shard: which of the node's they are, and their stores. */
-  readonly lanes: readonly { readonly lane: number; readonly store: SegmentStore }[];
-  /** Of the node. Group g is in lane `g mod laneCount`. */
-  readonly laneCount: number;
-  readonly shard: number;
+  /** The lanes of this shard. */
+  readonly lanes: readonly LaneParts[];
+  /** Of the node. */
+  readonly shape: JournalShape;
   readonly shardCount: number;
-  readonly groupCount: number;
-  readonly limits: LaneLimits & { readonly freeSpaceMin: number };
+  readonly intervalFlushMs: number;
+  /** With less the journal is full. */
+  readonly freeSpaceMin: number;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+export interface LaneParts {
+  readonly store: SegmentStore;
+  readonly groups: readonly GroupId[];
+  readonly limits: LaneLimits;
 }
 
 interface Commit {
@@ -48,7 +53,7 @@ interface Commit {
 
 /** The journal of one shard: its lanes, and the commits that cover all of them. */
 export class ShardJournal implements Journal {
-  readonly groupCount: number;
+  readonly shape: JournalShape;
   readonly groups: readonly Group[];
   readonly sessionGroups: readonly Group[];
   openCommit: CommitNumber = 1;
@@ -68,16 +73,15 @@ export class ShardJournal implements Journal {
   #isStoreFull = false;
   /** Why it failed. */
   fault: StoreError | null = null;
+  #onIdle: () => void = () => {};
   #isClosed = false;
 
   /** Opens what is there. @throws StoreError. */
   constructor(options: ShardJournalOptions) {
-    const { lanes, laneCount, groupCount, limits, clock, log } = options;
+    const { lanes, shape, clock, log } = options;
     this.#options = options;
-    this.groupCount = groupCount;
-    this.#lanes = lanes.map(({ lane, store }) => {
-      const groups = Array.from({ length: groupCount }, (_, id) => id).filter((id) => id % laneCount === lane);
-      groups.push(SESSION_GROUPS_FROM + lane);
+    this.shape = shape;
+    this.#lanes = lanes.map(({ store, groups, limits }) => {
       return new Lane({
         store,
         groups,
@@ -91,8 +95,8 @@ export class ShardJournal implements Journal {
       });
     });
     const all = this.#lanes.flatMap((lane) => lane.groups).sort((a, b) => a.id - b.id);
-    this.groups = all.filter(({ id }) => id < SESSION_GROUPS_FROM);
-    this.sessionGroups = all.filter(({ id }) => id >= SESSION_GROUPS_FROM);
+    this.groups = all.filter(({ id }) => !isSessionGroup(id));
+    this.sessionGroups = all.filter(({ id }) => isSessionGroup(id));
     for (const group of all) this.#byId.set(group.id, group);
     this.#retention = new Retention(this.#lanes, log);
   }
@@ -111,12 +115,15 @@ export class ShardJournal implements Journal {
   }
 
   ownerOf(group: GroupId): number {
-    const { laneCount, shardCount } = this.#options;
-    return (group >= SESSION_GROUPS_FROM ? group - SESSION_GROUPS_FROM : group % laneCount) % shardCount;
+    return shardOf(group, this.shape, this.#options.shardCount);
+  }
+
+  isVolatile(group: GroupId): boolean {
+    return isMemoryGroup(group);
   }
 
   groupOf(stream: StreamId, partition: number): GroupId {
-    return groupOf(stream, partition, this.groupCount);
+    return groupOf(stream, partition, this.shape);
   }
 
   group(id: GroupId): Group | undefined {
@@ -143,11 +150,15 @@ export class ShardJournal implements Journal {
     if (this.state === 'failed' || this.#isStoreFull) return;
     const flights = commits.length;
     if (flights >= FLIGHTS_MAX || (flights > 0 && this.#pending.pendingBytes < OVERLAP_BYTES)) return;
+    this.#send();
+  }
+
+  #send(): void {
     const commit: Commit = { number: this.openCommit, lanes: 0, why: null };
     let isDirty = false;
     for (const lane of this.#lanes) if (lane.isDirty) isDirty = true;
     if (!isDirty) return;
-    commits.push(commit);
+    this.#commits.push(commit);
     this.openCommit += 1;
     for (const lane of this.#lanes) if (lane.send(commit.number)) commit.lanes += 1;
   }
@@ -162,7 +173,15 @@ export class ShardJournal implements Journal {
     this.#retention.onTick(nowMs);
   }
 
+  /** What was appended is flushed before the stores close. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    while (this.state === 'writable' && (this.#commits.length > 0 || this.#lanes.some(({ isDirty }) => isDirty))) {
+      this.#send();
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
     this.#isClosed = true;
     for (const lane of this.#lanes) await lane.store.close();
   }
@@ -185,6 +204,7 @@ export class ShardJournal implements Journal {
       if (first.why === null) this.onCommitted(first.number);
       else this.onFailed(first.number, first.why);
     }
+    this.#onIdle();
   }
 
   #onFault(error: StoreError): void {
@@ -206,7 +226,7 @@ export class ShardJournal implements Journal {
   }
 
   #watchSpace(): void {
-    const { freeSpaceMin } = this.#options.limits;
+    const { freeSpaceMin } = this.#options;
     let free = Number.POSITIVE_INFINITY;
     for (const { store } of this.#lanes) free = Math.min(free, store.freeBytes());
     if (this.state === 'writable' && free < freeSpaceMin) this.#setState('full');
@@ -226,9 +246,4 @@ export class ShardJournal implements Journal {
     else if (state === 'writable') this.#options.log.info('journal.writable', 'there is room on the disk again: publishes are taken', {});
     this.onStateChanged(state);
   }
-}
-
-/** Whose partition it is: spread evenly, neighbours apart, the same on every shard and for good. */
-export function groupOf(stream: StreamId, partition: number, groupCount: number): GroupId {
-  return ((Math.imul(stream, 0x9e37_79b1) + partition) >>> 0) % groupCount;
 }

@@ -13,6 +13,7 @@ import { Listeners, type OpenListener } from './listeners.js';
 import type { ShardFailure, ShardHandOver } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
 import { spawnShard } from './spawn.js';
+import { StreamCatalogue } from './stream-catalogue.js';
 import { Supervisor } from './supervisor.js';
 import { ThreadCells } from './thread-cells.js';
 import { Topology } from './topology.js';
@@ -33,6 +34,15 @@ export interface Watching {
   readonly silenceMsMax?: number;
 }
 
+interface NodeParts {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly transportKind: TransportKind;
+  readonly catalogue: StreamCatalogue;
+  readonly listeners: Listeners;
+  readonly watching: Watching;
+}
+
 /** A node that is up: every listener is open, every shard serves. On the main thread. */
 export class RunningNode {
   readonly transportKind: TransportKind;
@@ -47,6 +57,7 @@ export class RunningNode {
   readonly #counterMemory: readonly SharedArrayBuffer[];
   readonly #counters: readonly Float64Array[];
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
+  readonly #catalogue: StreamCatalogue;
   readonly #supervisor: Supervisor;
   readonly #dealer: Dealer;
   readonly #descriptors: DescriptorWatch;
@@ -59,8 +70,9 @@ export class RunningNode {
     const transportKind = chooseTransport(settings, log);
     // What is accepted before the dealer stands waits in the backlog: accepting starts with the next turn of this thread.
     const early: { deal: Dealer['deal'] } = { deal: () => {} };
+    const catalogue = StreamCatalogue.open(settings);
     const listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
-    const node = new RunningNode(settings, log, transportKind, listeners, watching);
+    const node = new RunningNode({ settings, log, transportKind, catalogue, listeners, watching });
     early.deal = (tag, descriptors, count) => node.#dealer.deal(tag, descriptors, count);
     try {
       await node.#startShards();
@@ -71,10 +83,11 @@ export class RunningNode {
     return node;
   }
 
-  private constructor(settings: Settings, log: Logger, transportKind: TransportKind, listeners: Listeners, watching: Watching) {
+  private constructor({ settings, log, transportKind, catalogue, listeners, watching }: NodeParts) {
     const shardCount = settings.runtime.shards;
     this.#settings = settings;
     this.#log = log;
+    this.#catalogue = catalogue;
     this.transportKind = transportKind;
     this.shardCount = shardCount;
     this.#listeners = listeners;
@@ -260,6 +273,8 @@ export class RunningNode {
       webSocket: this.#listeners.webSocketHandOver(),
       replacesDead,
       hashSeed: this.#hashSeed,
+      shape: this.#catalogue.shape,
+      streams: this.#catalogue.streams,
     };
   }
 }

@@ -1,5 +1,7 @@
 import type { LogFields, LogLevel } from '../base/logger.js';
 import type { ShardId } from '../broker/ports.js';
+import type { StreamDefinition } from '../broker/streams/definition.js';
+import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
 import type { PeerRings } from './links.js';
 
@@ -44,6 +46,8 @@ export interface ShardHandOver {
   readonly replacesDead: boolean;
   /** Random per process. */
   readonly hashSeed: number;
+  readonly shape: JournalShape;
+  readonly streams: readonly StreamDefinition[];
 }
 
 export type ShardFailure = 'throw' | 'hang';
@@ -56,6 +60,8 @@ export type ShardOrder =
   /** The process has no descriptors left, or some again: whether WebSocket listeners take connections. Main pauses its own. */
   | { readonly kind: 'pause-accepting' }
   | { readonly kind: 'resume-accepting' }
+  /** These are the streams now; records of those that were deleted are forgotten. */
+  | { readonly kind: 'streams'; readonly streams: readonly StreamDefinition[]; readonly deleted: readonly StreamDefinition[] }
   /** Tell clients and let them go; answered by `drained`. */
   | { readonly kind: 'drain' }
   /** Close everything and end. */

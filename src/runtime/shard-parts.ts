@@ -1,6 +1,7 @@
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
 import { ShardBroker } from '../broker/shard-broker.js';
+import { StreamResolver } from '../broker/streams/stream-resolver.js';
 import type { ShardJournal } from '../journal/shard-journal.js';
 import { MqttEngine } from '../protocols/mqtt/adapter.js';
 import { CONNECT_BYTES_MAX, type MqttLimits } from '../protocols/mqtt/limits.js';
@@ -10,7 +11,7 @@ import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
-import { durableLogs, logResolver, openJournal, retainedResolver } from './journal-parts.js';
+import { durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { PortLogger } from './port-logger.js';
@@ -29,6 +30,7 @@ export interface ShardParts {
   readonly links: Links;
   readonly broker: ShardBroker<MqttSession>;
   readonly journal: ShardJournal;
+  readonly resolver: StreamResolver;
   readonly mqtt: MqttEngine;
   readonly connections: Connections;
 }
@@ -51,8 +53,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     arena: transport.arena,
   });
   const journal = openJournal(handOver, clock, log);
-  const resolveLog = logResolver(handOver);
-  const retained = retainedResolver(handOver);
+  const resolver = new StreamResolver(journal, handOver.streams);
   const broker = new ShardBroker<MqttSession>({
     links,
     clock,
@@ -60,9 +61,9 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     log,
     hashSeed: handOver.hashSeed,
     awaitsHolds: true,
-    resolveLog,
-    durableLogs: durableLogs(journal, resolveLog),
-    retainedOwnerOf: (topic) => retained.resolve(topic).owner,
+    resolveLog: (topic) => resolver.resolve(topic),
+    durableLogs: durableLogs(journal, resolver),
+    retainedOwnerOf: (topic) => resolver.retained(topic).owner,
   });
   broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));
   const limits = mqttLimits(settings);
@@ -76,7 +77,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     random: new SystemRandom(),
     log,
     shardCount: handOver.peers.length,
-    retained,
+    retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
   const tellBroker = links.onPeerReplaced;
   links.onPeerReplaced = (peer) => {
@@ -87,7 +88,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
   links.onRun = (from, run) => mqtt.onForwarded(from, run);
   links.onAppend = (from, request) => mqtt.onAppend(from, request);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
-  return { cells, log, clock, transport, links, broker, journal, mqtt, connections: new Connections([mqtt]) };
+  return { cells, log, clock, transport, links, broker, journal, resolver, mqtt, connections: new Connections([mqtt]) };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {
@@ -102,7 +103,7 @@ function openTransport(handOver: ShardHandOver): Transport {
 }
 
 /** Of one shard. All connections may end up on one: only the sum over the node is known, and watched by the dealer. */
-function mqttLimits({ mqtt }: Settings): MqttLimits {
+function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
   return {
     connectionsMax: mqtt.connections_max,
     connectTimeoutMs: mqtt.connect_timeout,
@@ -119,7 +120,7 @@ function mqttLimits({ mqtt }: Settings): MqttLimits {
     outputHighMarkBytes: mqtt.output_high_mark,
     outputLowMarkBytes: mqtt.output_low_mark,
     outputBytesMax: mqtt.output_bytes_max,
-    journalPendingBytesMax: 64 * 1024 * 1024,
-    acknowledgesBeforeFlush: false,
+    journalPendingBytesMax: journal.pending_bytes_max,
+    acknowledgesBeforeFlush: journal.unsafe_ack_before_flush,
   };
 }

@@ -1,12 +1,16 @@
+import type { StreamDefinition } from '../broker/streams/definition.js';
 import { Doorbell } from '../ring/doorbell.js';
 import type { ConnectionId } from '../transport/ports.js';
 import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
+import { forgetStream } from './journal-parts.js';
 import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus, TcpListenerHandOver } from './orders.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
 
 const TICK_MS = 100;
 /** The status goes to main every so many ticks. */
 const STATUS_TICKS = 10;
+/** By then every session of an earlier process has said which indexes it wants. */
+const UNWANTED_TICKS = 600;
 
 /** The message port of the thread, as a shard uses it. */
 export interface ShardPort {
@@ -190,6 +194,7 @@ export class Shard {
     transport.submit();
     this.#publishCount();
     this.#ticks += 1;
+    if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
     if (this.#ticks % STATUS_TICKS === 0) {
       this.#post({ kind: 'status', status: this.#status() });
       if (this.#isResuming) this.#resumeAccepting();
@@ -226,6 +231,9 @@ export class Shard {
       case 'resume-accepting':
         this.#resumeAccepting();
         return;
+      case 'streams':
+        this.#takeStreams(order.streams, order.deleted);
+        return;
       case 'drain':
         if (this.#phase !== 'serving') return;
         this.#phase = 'draining';
@@ -234,13 +242,30 @@ export class Shard {
         links.flush();
         return;
       case 'stop':
-        this.close();
-        process.exit(0);
+        this.#end();
         return;
       case 'fail':
         while (order.how === 'hang');
         throw new Error(`shard ${this.#handOver.shard} was told to fail`);
     }
+  }
+
+  /** What was acknowledged is durable already; the rest of what was written reaches the disk too, so that the next start is short. */
+  async #end(): Promise<void> {
+    const { journal } = this.#parts;
+    this.close();
+    await journal.close();
+    process.exit(0);
+  }
+
+  #takeStreams(streams: readonly StreamDefinition[], deleted: readonly StreamDefinition[]): void {
+    const { broker, journal, mqtt, resolver } = this.#parts;
+    this.#onCommit(() => {
+      resolver.update(streams);
+      broker.onStreamsChanged();
+      mqtt.onStreamsChanged();
+      for (const { id, partitions } of deleted) forgetStream(journal, id, partitions);
+    });
   }
 
   /** Whoever took the port meanwhile may let it go again. */

@@ -229,7 +229,7 @@ export class Supervisor {
         return;
       case 'journal-failed':
         // Nobody knows what is on the disk: only a new start can tell.
-        this.#becomeFatal(new BrokerError('RMQ-1014', `(shard ${shard.number})`));
+        this.#becomeFatal(new BrokerError('RMQ-1020', `(shard ${shard.number})`));
         return;
       case 'log':
         if (notice.level !== 'silent')

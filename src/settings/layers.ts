@@ -35,7 +35,7 @@ export interface Layer {
   readonly problems: Problem[];
 }
 
-export type LeafKind = 'boolean' | 'integer' | 'list' | 'text';
+export type LeafKind = 'boolean' | 'integer' | 'list' | 'tables' | 'text';
 
 export const ENVIRONMENT_PREFIX = 'ROBUST_MQ_SERVER_';
 
@@ -72,10 +72,15 @@ function collectLeaves(): Map<string, LeafKind> {
     }
     if (schema.type === 'boolean') leaves.set(path, 'boolean');
     else if (schema.type === 'integer') leaves.set(path, 'integer');
-    else leaves.set(path, schema.type === 'array' ? 'list' : 'text');
+    else if (schema.type !== 'array') leaves.set(path, 'text');
+    else leaves.set(path, isTable(schema.items) ? 'tables' : 'list');
   };
   walk(z.toJSONSchema(SETTINGS_SCHEMA, { io: 'input' }), '');
   return leaves;
+}
+
+function isTable(items: z.core.JSONSchema.BaseSchema['items']): boolean {
+  return typeof items === 'object' && !Array.isArray(items) && 'type' in items && items.type === 'object';
 }
 
 /** A parsed TOML file. @param whereOf finds line and column of a path in it. */
@@ -137,8 +142,18 @@ function typedValue(path: string, text: string): unknown {
       return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
     case 'list':
       return text.split(',').map((part) => part.trim());
+    case 'tables':
+      return parsedJson(text);
     default:
       return text;
+  }
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // The schema says what it wants.
   }
 }
 

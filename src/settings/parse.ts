@@ -70,7 +70,8 @@ export function loadSettings(input: SettingsInput): LoadedSettings {
   const checked = SETTINGS_SCHEMA.safeParse(nest(winners.values()));
   for (const issue of checked.error?.issues ?? []) {
     const path = pathOfIssue(issue.path);
-    problems.push({ where: sources.get(path)?.where ?? '', what: `${path}: ${issue.message.replace(/^Invalid (input|option): /, '')}` });
+    const place = LEAF_KINDS.get(path) === 'tables' ? issue.path.map(String).join('.') : path;
+    problems.push({ where: sources.get(path)?.where ?? '', what: `${place}: ${issue.message.replace(/^Invalid (input|option): /, '')}` });
   }
   if (checked.data === undefined || problems.length > 0) throw problemsError(problems);
 
@@ -161,6 +162,15 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
   if (!tcp.enabled && !ws.enabled) report('mqtt.tcp.enabled', 'no listener is enabled');
   if (tcp.enabled && ws.enabled && tcp.port !== 0 && tcp.port === ws.port && tcp.host === ws.host) {
     report('mqtt.ws.port', 'is that of mqtt.tcp.port; give each listener its own');
+  }
+  const names = new Set<string>();
+  for (const { name, key, flush, storage, compact } of settings.streams) {
+    if (names.has(name)) report('streams', `"${name}" is there twice`);
+    names.add(name);
+    if (storage === 'memory' && flush === 'commit')
+      report('streams', `"${name}": storage = "memory" has nothing to flush: write flush = "none"`);
+    if (storage === 'lmdb' && flush === 'none') report('streams', `"${name}": flush = "none" needs storage = "memory"`);
+    if (compact && !/\{/.test(key)) report('streams', `"${name}": compact = true with the same key for all keeps one record`);
   }
   if (security.profile === 'hardened') report('security.profile', '"hardened" needs authentication, which this version does not have yet');
   return problems;

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
-import { parseDuration, parseSize } from './units.js';
+import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
+import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
 
 /*
   Every setting: its name, form, default and meaning. The names are those of the TOML file, of `--set` and (in capitals, behind
@@ -42,6 +43,7 @@ export interface MqttSettings {
   readonly queue_messages_max: number;
   /** Bytes. */
   readonly queue_bytes_max: number;
+  readonly queue_overflow: 'drop-oldest' | 'drop-newest';
   readonly subscriptions_max: number;
   readonly topic_levels_max: number;
   readonly retained_messages_max: number;
@@ -62,6 +64,9 @@ export interface Settings {
   readonly runtime: { readonly shards: number; readonly transport: 'auto' | 'native' | 'node' };
   readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'pretty' | 'json' };
   readonly security: { readonly profile: 'local' | 'hardened' | 'open' };
+  readonly journal: JournalSettings;
+  /** Streams that are there in any case, and the topics that are bound to them. */
+  readonly streams: readonly StreamSettings[];
   readonly mqtt: MqttSettings;
 }
 
@@ -70,42 +75,9 @@ export const DATA_PATH_DEFAULT = './data';
 /** Settings that a running server takes over at `reload`; all others need a restart. */
 export const HOT_PATHS: readonly string[] = ['log.level'];
 
-const SECOND = 1000;
-const DAY = 86_400 * SECOND;
-const MIB = 2 ** 20;
 const U16_MAX = 65_535;
 /** MQTT 5.0 §1.5.5: four bytes of remaining length, and the fixed header before it. */
 const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
-
-/** A text or a bare number that `parse` understands, within bounds. */
-function amount(parse: (text: string) => number | null, form: string, defaultAmount: number, min: number, max: number) {
-  return z
-    .union([z.string(), z.number()])
-    .transform((value, context) => {
-      const parsed = parse(String(value));
-      if (parsed === null || parsed < min || parsed > max) {
-        const wanted = parsed === null ? `is not ${form}` : `is not between ${min} and ${max}`;
-        context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} ${wanted}` });
-        return z.NEVER;
-      }
-      return parsed;
-    })
-    .default(defaultAmount);
-}
-
-function duration(defaultMs: number, minMs: number, maxMs: number, meaning: string) {
-  return amount(parseDuration, 'a duration like "10s" (ms, s, m, h, d)', defaultMs, minMs, maxMs).describe(`${meaning} (duration)`);
-}
-
-function size(defaultBytes: number, minBytes: number, maxBytes: number, meaning: string) {
-  return amount(parseSize, 'a size like "64MiB" (B, kB, MB, GB, KiB, MiB, GiB)', defaultBytes, minBytes, maxBytes).describe(
-    `${meaning} (size)`,
-  );
-}
-
-function count(defaultCount: number, min: number, max: number, meaning: string) {
-  return z.int().min(min).max(max).default(defaultCount).describe(meaning);
-}
 
 function listenerHost() {
   return z.string().min(1).max(255).default('127.0.0.1').describe('Address to listen on');
@@ -143,6 +115,10 @@ const mqtt = z.strictObject({
   inflight_max: count(16_384, 1, U16_MAX, 'QoS 1 and 2 deliveries in flight per client'),
   queue_messages_max: count(100_000, 0, 2 ** 30, 'Messages that wait for one session'),
   queue_bytes_max: size(64 * MIB, 0, 2 ** 40, 'Bytes that wait for one session'),
+  queue_overflow: z
+    .enum(['drop-oldest', 'drop-newest'])
+    .default('drop-oldest')
+    .describe('What a session without its client loses when more waits for it than it may'),
   subscriptions_max: count(10_000, 1, 10_000_000, 'Subscriptions of one session'),
   topic_levels_max: count(128, 1, U16_MAX, 'Levels of a topic or filter'),
   retained_messages_max: count(1_000_000, 0, 2 ** 30, 'Retained messages of the node'),
@@ -185,5 +161,7 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
       profile: z.enum(['local', 'hardened', 'open']).default('local').describe('open lets anybody in from anywhere'),
     })
     .prefault({}),
+  journal: JOURNAL_SCHEMA.prefault({}),
+  streams: STREAMS_SCHEMA,
   mqtt: mqtt.prefault({}),
 });

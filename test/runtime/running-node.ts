@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { RecordingLogger } from '../../src/base/logger.js';
 import { loadNative } from '../../src/native/door.js';
@@ -9,8 +12,12 @@ export const DEADLINE_MS: number = 20_000;
 export const TRANSPORTS: readonly ('native' | 'node')[] =
   'unavailable' in loadNative() ? (['node'] as const) : (['native', 'node'] as const);
 
+/** Settings with a data directory of their own, which goes with the process. */
 export function settingsFor(transport: 'native' | 'node', shards: number, engine: 'auto' | 'uws' | 'ws' = 'auto'): Settings {
+  const directory = mkdtempSync(join(tmpdir(), 'robustmq-node-'));
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
   return SETTINGS_SCHEMA.parse({
+    data_path: directory,
     runtime: { shards, transport },
     mqtt: { tcp: { port: 0 }, ws: { port: 0, engine } },
   });

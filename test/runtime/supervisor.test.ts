@@ -62,6 +62,8 @@ function setUp() {
       webSocket: null,
       replacesDead,
       hashSeed: 0,
+      shape: { groups: 1, groupLanes: 1, lanes: 1 },
+      streams: [],
     }),
   });
   /** Time goes on by ticks; the shards named beat. */

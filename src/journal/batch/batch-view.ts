@@ -8,6 +8,9 @@ export const INFLATED_BYTES_MAX: number = 64 * 1024 * 1024;
 
 /** A header without name and value: their lengths. */
 const HEADER_BYTES_MIN = 2;
+/** Bytes of a varint, at most. Kafka's own clients fail at a longer one, whatever its value. */
+const VARINT_BYTES_MAX = 5;
+const VARLONG_BYTES_MAX = 10;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
@@ -27,6 +30,8 @@ export class BatchView {
   recordsBytes: Uint8Array = NOTHING;
   /** Of the record that `next` came to; -1 before the first. */
   index = -1;
+  /** Counted from `baseOffset`. */
+  offsetDelta = 0;
   offset = 0;
   timestamp = 0;
   keyOffset = 0;
@@ -108,7 +113,7 @@ export class BatchView {
   }
 
   get isIntact(): boolean {
-    return readI32(this.#bytes, this.#from + AT.crc) >>> 0 === checksum(this.#bytes, this.#from + AT.attributes, this.#to);
+    return verifyCrc(this.#bytes, this.#from, this.#to);
   }
 
   rewind(): void {
@@ -116,7 +121,7 @@ export class BatchView {
     this.#next = this.#first;
   }
 
-  /** Comes to the next record. @returns false if there is none. @throws BatchError. */
+  /** Comes to the next record. @returns false if there is none. @throws BatchError: go on with `reset` or `rewind`. */
   next(): boolean {
     if (this.index + 1 >= this.recordCount) return false;
     if (!this.#isInflated) this.#inflate();
@@ -124,10 +129,11 @@ export class BatchView {
     const end = this.#next + length;
     if (length < 0 || end > this.#end) throw new BatchError('bad-record', 'a record ends after its batch');
     this.#next += 1; // Attributes: none are defined.
-    const timestampDelta = this.#readInteger();
+    const timestampDelta = this.#readInteger(VARLONG_BYTES_MAX);
     const isAppendTime = (this.attributes & ATTRIBUTE.logAppendTime) !== 0;
     this.timestamp = isAppendTime ? this.maxTimestamp : this.baseTimestamp + timestampDelta;
-    this.offset = this.baseOffset + this.#readInteger();
+    this.offsetDelta = this.#readInteger();
+    this.offset = this.baseOffset + this.offsetDelta;
     this.keyLength = this.#readInteger();
     this.keyOffset = this.#next;
     if (this.keyLength > 0) this.#next += this.keyLength;
@@ -178,6 +184,7 @@ export class BatchView {
       this.#next += nameLength;
       this.#checkWithin(end);
       const valueLength = this.#readInteger();
+      if (valueLength < -1) throw new BatchError('bad-record', 'a header has less than no bytes');
       if (valueLength > 0) this.#next += valueLength;
       this.#checkWithin(end);
     }
@@ -204,8 +211,8 @@ export class BatchView {
     if (this.#next > end) throw new BatchError('bad-record', 'a part of a record ends after it');
   }
 
-  /** A zig-zag varint of at most ten bytes. */
-  #readInteger(): number {
+  /** A zig-zag varint. */
+  #readInteger(bytesMax: number = VARINT_BYTES_MAX): number {
     const bytes = this.recordsBytes;
     let at = this.#next;
     const first = at < this.#end ? bytes[at] : 0x80;
@@ -215,7 +222,7 @@ export class BatchView {
     }
     let value = 0;
     let scale = 1;
-    for (let i = 0; i < 10; i += 1) {
+    for (let i = 0; i < bytesMax; i += 1) {
       if (at >= this.#end) throw new BatchError('bad-record', 'a record ends within an integer');
       const byte = bytes[at];
       at += 1;
@@ -226,7 +233,7 @@ export class BatchView {
       }
       scale *= 0x80;
     }
-    throw new BatchError('bad-record', 'an integer has more than ten bytes');
+    throw new BatchError('bad-record', 'an integer is longer than allowed');
   }
 }
 

@@ -42,7 +42,9 @@ export const AT = {
   recordCount: 57,
 } as const;
 
-export const ATTRIBUTE = { codec: 0x07, logAppendTime: 0x08, transactional: 0x10, control: 0x20 } as const;
+export const ATTRIBUTE = { codec: 0x07, logAppendTime: 0x08, transactional: 0x10, control: 0x20, deleteHorizon: 0x40 } as const;
+/** A record without key, value and headers: one byte for each of its integers. */
+export const RECORD_BYTES_MIN = 7;
 export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 
 const TWO_TO_32 = 2 ** 32;

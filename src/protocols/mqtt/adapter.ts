@@ -8,6 +8,7 @@ import { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
 import { deliver, deliverToMember } from './deliver.js';
+import { relocateFilters } from './durable/life.js';
 import { onLogOwnerReplaced, onQueueMessage } from './durable/messages.js';
 import { restoreSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
@@ -29,7 +30,7 @@ export class MqttEngine implements ProtocolEngine {
   readonly name = 'mqtt';
   readonly connectionOptions: ConnectionOptions;
   readonly #context: MqttContext;
-  readonly #retained: readonly LogTarget[];
+  readonly #retained: () => readonly LogTarget[];
 
   constructor(parts: MqttParts) {
     const context = new MqttContext(parts);
@@ -60,9 +61,14 @@ export class MqttEngine implements ProtocolEngine {
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
   }
 
+  /** Topics may go to other logs from now on: whoever waits for one of them follows it there. */
+  onStreamsChanged(): void {
+    relocateFilters(this.#context);
+  }
+
   /** Sessions that the journal has are here again. `done` when every shard knows what they want. */
   start(done: () => void): void {
-    restoreRetained(this.#context, this.#retained);
+    restoreRetained(this.#context, this.#retained());
     this.#context.broker.directory.announce(restoreSessions(this.#context, done));
   }
 

@@ -66,7 +66,7 @@ export interface MqttParts {
   readonly log: Logger;
   readonly shardCount: number;
   /** Where the retained message of a topic is kept, and all those places. */
-  readonly retained: { resolve(topic: string): LogTarget; readonly targets: readonly LogTarget[] };
+  readonly retained: { resolve(topic: string): LogTarget; targets(): readonly LogTarget[] };
 }
 
 type Pulled = Extract<QueueMessage, { kind: 'pulled' }>;

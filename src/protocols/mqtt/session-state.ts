@@ -3,7 +3,7 @@ import type { ShardId, SubscribeRequest } from '../../broker/ports.js';
 import type { GroupId, Sequence } from '../../journal/ports.js';
 import type { MqttContext } from './context.js';
 import { DurableSession } from './durable/durable-session.js';
-import { addFilters } from './durable/life.js';
+import { resumeFilters } from './durable/life.js';
 import { whenDurable } from './durable/turn.js';
 import { keptBytesMaxOf } from './limits.js';
 import { MessageQueue } from './message-queue.js';
@@ -121,8 +121,6 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
       done();
       return;
     }
-    // To the owners of logs these filters are new here; the session has had them since then.
-    for (const [filter, positions] of since) if (durable.filters.has(filter)) durable.filters.set(filter, new Map(positions));
     done();
     // Its rows are here from now on.
     whenDurable(context, () => {
@@ -131,5 +129,8 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
           context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.clientId, session: durable.uid });
     });
   };
-  context.broker.subscribe(session, requests, () => addFilters(context, session, requests, told));
+  context.broker.subscribe(session, requests, () => {
+    if (durable === null) told();
+    else resumeFilters(context, durable, since, told);
+  });
 }

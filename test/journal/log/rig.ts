@@ -1,5 +1,6 @@
 import { ManualClock } from '../../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../../src/base/logger.js';
+import { groupsOfLane } from '../../../src/journal/placement.js';
 import type { PartitionSettings } from '../../../src/journal/ports.js';
 import { ShardJournal } from '../../../src/journal/shard-journal.js';
 import type { SegmentStore } from '../../../src/storage/ports.js';
@@ -35,13 +36,13 @@ export class JournalRig {
     cacheBytes = 1 << 16,
     freeSpaceMin = 0,
   }: JournalRigOptions) {
+    const shape = { groups: groupCount, groupLanes: 1, lanes: 1 };
     this.journal = new ShardJournal({
-      lanes: [{ lane: 0, store }],
-      laneCount: 1,
-      shard: 0,
+      lanes: [{ store, groups: groupsOfLane(0, shape), limits: { segmentBytes, segmentAgeMs: 1e9, tailBytes, cacheBytes } }],
+      shape,
       shardCount: 1,
-      groupCount,
-      limits: { segmentBytes, segmentAgeMs: 1e9, tailBytes, cacheBytes, freeSpaceMin },
+      intervalFlushMs: 50,
+      freeSpaceMin,
       clock: this.clock,
       log: SILENT_LOGGER,
     });

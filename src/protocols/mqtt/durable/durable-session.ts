@@ -22,9 +22,9 @@ export class DurableSession {
   readonly filters: Map<string, Map<GroupId, Sequence>> = new Map();
   /** Pulls under way: the ticket by owner. */
   readonly pulls: Map<ShardId, number> = new Map();
-  /** Rows that the next turn writes. */
-  isRecordDirty = false;
-  isProgressDirty = false;
+  /** Rows that the next turn writes. At first both: a session without its progress would begin anew. */
+  isRecordDirty = true;
+  isProgressDirty = true;
   /** Packet ids of QoS 2 deliveries, and of their PUBRELs, whose rows are not durable yet. */
   heldPublishes: number[] = [];
   heldReleases: number[] = [];

@@ -1,10 +1,11 @@
 import type { SubscribeRequest } from '../../../broker/ports.js';
+import type { GroupId, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
 import { DurableSession } from './durable-session.js';
 import { forgetPulls, pull } from './pull.js';
 import { deleteRows, readSession, writeTransient } from './rows.js';
-import { noteRecord } from './turn.js';
+import { noteProgress, noteRecord } from './turn.js';
 
 const TWO_TO_21 = 2 ** 21;
 
@@ -63,6 +64,47 @@ export function addFilters(context: MqttContext, session: MqttSession, requests:
   }
   noteRecord(context, session);
   settle();
+}
+
+/**
+ * Filters that the session has had before, on another shard or in another process: `done` when every log has an index for them. Where the
+ * session has no position in a group yet, it begins now: nothing was promised of it before.
+ */
+export function resumeFilters(
+  context: MqttContext,
+  durable: DurableSession,
+  filters: Iterable<readonly [string, Iterable<readonly [GroupId, Sequence]>]>,
+  done: () => void,
+): void {
+  let open = 1;
+  const settle = (): void => {
+    open -= 1;
+    if (open === 0) done();
+  };
+  for (const [filter, since] of filters) {
+    durable.filters.set(filter, new Map(since));
+    open += 1;
+    context.broker.durable.add(filter, (positions) => {
+      for (const [group, next] of positions) durable.cursorAt(group, context.ownerOfGroup(group), next);
+      settle();
+    });
+  }
+  settle();
+}
+
+/** Messages of a filter may be in other groups too from now on. */
+export function relocateFilters(context: MqttContext): void {
+  for (const session of context.sessions.values()) {
+    const { durable } = session;
+    if (durable === null) continue;
+    for (const filter of durable.filters.keys()) {
+      context.broker.durable.locate(filter, (positions) => {
+        for (const [group, next] of positions)
+          if (!durable.cursors.has(group)) durable.cursorAt(group, context.ownerOfGroup(group), next).isLive = session.slot >= 0;
+        noteProgress(context, session);
+      });
+    }
+  }
 }
 
 export function dropFilter(context: MqttContext, durable: DurableSession, filter: string): void {

@@ -1,6 +1,6 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
-import { onSessionMoved } from './life.js';
+import { onSessionMoved, relocateFilters } from './life.js';
 import { onPulled } from './on-pulled.js';
 import { pull } from './pull.js';
 import { onForgetSession, onReceivedReleased, onReleaseReceived } from './received-ids.js';
@@ -56,7 +56,12 @@ export function onLogOwnerReplaced(context: MqttContext, owner: ShardId): void {
     const ticket = durable.pulls.get(owner);
     if (ticket !== undefined) context.pulls.delete(ticket);
     durable.pulls.delete(owner);
-    for (const cursor of durable.cursors.values()) if (cursor.owner === owner) cursor.isLive = false;
+    for (const [group, cursor] of durable.cursors) {
+      if (cursor.owner !== owner) continue;
+      cursor.isLive = false;
+      if (context.journal.isVolatile(group)) durable.cursors.delete(group);
+    }
     pull(context, session);
   }
+  relocateFilters(context);
 }

@@ -32,7 +32,7 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
       reader.skip(count);
       continue;
     }
-    reader.take(cursor, count);
+    if (!reader.take(cursor, count)) continue;
     cursor.passTo(next);
     if (isCaughtUp) cursor.isLive = true;
   }
@@ -67,7 +67,8 @@ class PulledRuns {
     }
   }
 
-  take(cursor: GroupCursor, count: number): void {
+  /** @returns false if the queue had no room for all: the log is asked for the rest again. */
+  take(cursor: GroupCursor, count: number): boolean {
     const frames = this.#frames;
     const last = this.#index + count;
     while (this.#index < last) {
@@ -89,11 +90,14 @@ class PulledRuns {
           !cursor.has(this.#sequences[this.#index])
         )
           this.skip(1);
-      this.#enqueue(cursor, start, first);
+      if (this.#enqueue(cursor, start, first)) continue;
+      this.skip(last - this.#index);
+      return false;
     }
+    return true;
   }
 
-  #enqueue(cursor: GroupCursor, start: number, first: number): void {
+  #enqueue(cursor: GroupCursor, start: number, first: number): boolean {
     const receiver = this.#receiver;
     const frames = this.#frames;
     const count = this.#index - first;
@@ -103,12 +107,18 @@ class PulledRuns {
     // Unsubscribed meanwhile, or nothing that is kept: it does not concern the session any more.
     if (receiver === null || qos === 0) {
       cursor.passTo(sequences[count - 1] + 1);
-      return;
+      return true;
     }
     for (const sequence of sequences) cursor.take(sequence);
     const run = storeRun(frames, start, this.#offset - start, count, 5, this.#context.nowMs);
     const retain = receiver.retainAsPublished === 1 ? ((frames[start] & 1) as 0 | 1) : 0;
-    enqueue(this.#context, this.#session, { run, qos, retain, identifiers: receiver.identifiers, log: { group: cursor.group, sequences } });
+    return enqueue(this.#context, this.#session, {
+      run,
+      qos,
+      retain,
+      identifiers: receiver.identifiers,
+      log: { group: cursor.group, sequences },
+    });
   }
 
   /** Finds out how the session subscribes to the topic. @returns whether the frame has no properties. */

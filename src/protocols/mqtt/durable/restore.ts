@@ -4,7 +4,7 @@ import type { MqttContext } from '../context.js';
 import { MqttSession } from '../session.js';
 import { scheduleExpiry, scheduleWill } from '../session-end.js';
 import { DurableSession } from './durable-session.js';
-import { isKept } from './life.js';
+import { isKept, resumeFilters } from './life.js';
 import { deleteRows, readProgress, readSessions, type SessionRow, TRANSIENT } from './rows.js';
 import { noteRecord } from './turn.js';
 
@@ -49,6 +49,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   const progress = readProgress(home, clientId);
   const since = new Map(progress?.since ?? []);
   for (const [group, floor, settled] of progress?.cursors ?? []) {
+    if (context.journal.isVolatile(group)) continue; // Its sequences began anew with this process.
     const cursor = durable.cursorAt(group, context.ownerOfGroup(group), floor);
     for (const sequence of settled) cursor.takeAhead(sequence, true);
   }
@@ -66,16 +67,9 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   };
   open += 1;
   context.broker.subscribe(session, requests, settle);
-  for (const request of requests) {
-    if (!isKept(request)) continue;
-    durable.filters.set(request.filter, new Map(since.get(request.filter) ?? []));
-    open += 1;
-    context.broker.durable.add(request.filter, (positions) => {
-      // A crash between the subscription and its first row of progress: nothing was promised before now.
-      for (const [group, next] of positions) durable.cursorAt(group, context.ownerOfGroup(group), next);
-      settle();
-    });
-  }
+  const kept = requests.filter(isKept).map(({ filter }) => [filter, since.get(filter) ?? []] as const);
+  open += 1;
+  resumeFilters(context, durable, kept, settle);
   restoreDeadlines(context, session, row);
   settle();
 }
