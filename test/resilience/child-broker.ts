@@ -107,8 +107,10 @@ export class ChildBroker {
     return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK; // utime and stime, proc(5).
   }
 
+  /** Memory of its own: what is mapped of files the kernel takes back when it needs it. */
   residentBytes(): number {
-    return Number(readFileSync(`/proc/${this.pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
+    const [, resident, shared] = readFileSync(`/proc/${this.pid}/statm`, 'latin1').split(' ').map(Number);
+    return (resident - shared) * PAGE_BYTES;
   }
 
   /** Waits until `isSo`, which is asked whenever the broker logs; fails when the broker ends. */

@@ -95,7 +95,13 @@ const total = (status: ChildStatus, name: string): number =>
 
 for (const qos of [0, 1] as const) {
   test(`slow receiver: one that stops reading costs the others nothing, and memory within its budget (QoS ${qos})`, async (context) => {
-    const budgets = [`mqtt.output_high_mark=${HIGH_MARK_BYTES}`, 'mqtt.output_low_mark=65536', `mqtt.queue_bytes_max=${QUEUE_BYTES_MAX}`];
+    const journal = ['journal.tail_bytes=4MiB', 'journal.cache_bytes=4MiB'];
+    const budgets = [
+      ...journal,
+      `mqtt.output_high_mark=${HIGH_MARK_BYTES}`,
+      'mqtt.output_low_mark=65536',
+      `mqtt.queue_bytes_max=${QUEUE_BYTES_MAX}`,
+    ];
     const broker = await ChildBroker.start(context, null, 'runtime.shards=2', ...budgets);
     const url = broker.urlOf('mqtt.tcp');
     const samples: number[] = [];

@@ -78,10 +78,9 @@ function holdSome(context: MqttContext, session: MqttSession, queue: MessageQueu
 }
 
 /** The next `count` messages of an entry need not be sent. */
-function settleEntry({ durable }: MqttSession, { delivery, remaining }: QueueEntry, count: number): void {
-  const { log, run } = delivery;
+function settleEntry({ durable }: MqttSession, { delivery, frame: first }: QueueEntry, count: number): void {
+  const { log } = delivery;
   if (durable === null || log === null) return;
-  const first = run.count - remaining;
   for (let i = first; i < first + count; i += 1) durable.settle(log.group, log.sequences[i]);
 }
 
@@ -124,6 +123,6 @@ function openIds(outbound: Outbound, entry: QueueEntry, count: number): number {
   const { qos } = entry.delivery;
   assert(qos > 0, 'QoS 0 has no packet id');
   const first = outbound.open(count, qos as 1 | 2);
-  if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count, entry.delivery.run.count - entry.remaining);
+  if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count, entry.frame);
   return first;
 }

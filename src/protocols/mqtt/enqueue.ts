@@ -2,12 +2,11 @@ import type { MqttContext } from './context.js';
 import type { MqttSession } from './session.js';
 import type { Delivery } from './stored-run.js';
 
-/** Puts a delivery in the session's queue. @returns false if there was no room for all of it: the rest is dropped, or left to the log. */
-export function enqueue(context: MqttContext, session: MqttSession, delivery: Delivery): boolean {
+/** Puts a delivery in the session's queue. What has no room is dropped, or left to the log. */
+export function enqueue(context: MqttContext, session: MqttSession, delivery: Delivery): void {
   const refused = session.openQueue(context.limits).append(delivery);
   if (refused > 0 && session.durable !== null && delivery.log !== null)
     session.durable.giveBack(delivery.log, delivery.run.count - refused);
   else context.counters.droppedQueueFull += refused;
   session.updateReady();
-  return refused === 0;
 }

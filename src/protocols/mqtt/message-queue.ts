@@ -3,9 +3,13 @@ import { BoundedQueue } from '../../base/bounded-queue.js';
 import { frameLength, framesLength } from './publish-frame.js';
 import type { Delivery, LogPlaces } from './stored-run.js';
 
-/** A place in a run: its frames from `offset` on, `remaining` of them, still wait. */
+/** What `admit` can bring beyond the limit: one pull of each owner of logs. */
+const ADMITTED_MAX = 2 ** 20;
+
+/** A place in a run: its frames from number `frame` on, which begins at byte `offset`, still wait: `remaining` of them, maybe not all. */
 export interface QueueEntry {
   readonly delivery: Delivery;
+  frame: number;
   offset: number;
   remaining: number;
 }
@@ -24,7 +28,7 @@ export class MessageQueue {
   constructor(messagesMax: number, bytesMax: number) {
     this.#messagesMax = messagesMax;
     this.#bytesMax = bytesMax;
-    this.#entries = new BoundedQueue(messagesMax);
+    this.#entries = new BoundedQueue(Math.min(messagesMax + ADMITTED_MAX, 2 ** 30));
   }
 
   get isEmpty(): boolean {
@@ -42,7 +46,7 @@ export class MessageQueue {
   }
 
   /** @returns how many messages of the delivery had no room, counted from its end. */
-  append(delivery: Delivery, offset = 0, count: number = delivery.run.count): number {
+  append(delivery: Delivery, offset = 0, count: number = delivery.run.count, frame = 0): number {
     const { bytes } = delivery.run;
     const messagesRoom = Math.min(count, this.#messagesMax - this.#messages);
     const bytesRoom = this.#bytesMax - this.#bytes;
@@ -55,10 +59,18 @@ export class MessageQueue {
       taken += 1;
     }
     if (taken === 0) return count;
-    this.#entries.push({ delivery, offset, remaining: taken });
+    this.#entries.push({ delivery, frame, offset, remaining: taken });
     this.#messages += taken;
     this.#bytes += length;
     return count - taken;
+  }
+
+  /** Takes all of a delivery, whatever the limits: the caller has seen to it that little waits. */
+  admit(delivery: Delivery): void {
+    const { count, bytes } = delivery.run;
+    this.#entries.push({ delivery, frame: 0, offset: 0, remaining: count });
+    this.#messages += count;
+    this.#bytes += bytes.length;
   }
 
   /** The oldest entry; undefined if empty. */
@@ -70,6 +82,7 @@ export class MessageQueue {
   take(count: number, length: number): void {
     const entry = this.#entries.peek();
     assert(entry !== undefined && count <= entry.remaining, 'take follows peek');
+    entry.frame += count;
     entry.offset += length;
     entry.remaining -= count;
     this.#messages -= count;
@@ -86,10 +99,10 @@ export class MessageQueue {
       else logged.push(entry);
     }
     for (const entry of kept) this.#entries.push(entry);
-    for (const { delivery, offset, remaining } of logged.reverse()) {
+    for (const { delivery, frame, offset, remaining } of logged.reverse()) {
       this.#messages -= remaining;
       this.#bytes -= framesLength(delivery.run.bytes, offset, remaining);
-      if (delivery.log !== null) visit(delivery.log, delivery.run.count - remaining);
+      if (delivery.log !== null) visit(delivery.log, frame);
     }
   }
 

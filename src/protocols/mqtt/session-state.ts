@@ -6,8 +6,9 @@ import { DurableSession } from './durable/durable-session.js';
 import { resumeFilters } from './durable/life.js';
 import { whenDurable } from './durable/turn.js';
 import { keptBytesMaxOf } from './limits.js';
-import { MessageQueue } from './message-queue.js';
+import { MessageQueue, type QueueEntry } from './message-queue.js';
 import { type InFlight, Outbound } from './outbound.js';
+import { frameLength } from './publish-frame.js';
 import { MqttSession } from './session.js';
 import type { Delivery } from './stored-run.js';
 
@@ -20,7 +21,7 @@ interface SessionState {
   readonly subscriptions: readonly SubscribeRequest[];
   readonly nextPacketId: number;
   readonly inFlight: readonly InFlight[];
-  readonly queue: readonly { delivery: Delivery; offset: number; remaining: number }[];
+  readonly queue: readonly QueueEntry[];
   readonly received: readonly number[];
   readonly durable: DurableState | null;
 }
@@ -40,8 +41,7 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
   const inFlight: InFlight[] = [];
   session.outbound?.forEach((packetId, state, delivery, offset) => {
     const [group, sequence] = places.get(packetId) ?? [-1, 0];
-    // The log's places go along by themselves.
-    inFlight.push({ packetId, state, delivery: delivery === null ? null : { ...delivery, log: null }, offset, group, sequence });
+    inFlight.push({ packetId, state, delivery: delivery === null ? null : alone(delivery, offset), offset: 0, group, sequence });
   });
   const state: SessionState = {
     claimedAtMs: session.claimedAtMs,
@@ -49,11 +49,19 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
     subscriptions: context.broker.subscriptionsOf(session),
     nextPacketId: session.outbound?.nextPacketId ?? 1,
     inFlight,
-    queue: session.queue?.entries().map(({ delivery, offset, remaining }) => ({ delivery, offset, remaining })) ?? [],
+    queue: session.queue?.entries() ?? [],
     received: session.received?.toArray() ?? [],
     durable: session.durable === null ? null : encodeDurable(session.durable),
   };
   return pack(state);
+}
+
+/** One message of a run, which may be long, and whose other messages may be on their way too. The log's place of it goes along by itself. */
+function alone(delivery: Delivery, offset: number): Delivery {
+  const { run } = delivery;
+  if (run.count === 1) return { ...delivery, log: null };
+  const bytes = run.bytes.subarray(offset, offset + frameLength(run.bytes, offset));
+  return { ...delivery, run: { ...run, bytes, count: 1 }, log: null };
 }
 
 function encodeDurable(durable: DurableSession): DurableState {
@@ -103,7 +111,7 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
   }
   if (state.queue.length > 0) {
     session.queue = new MessageQueue(context.limits.queueMessagesMax, context.limits.queueBytesMax);
-    for (const { delivery, offset, remaining } of state.queue) session.queue.append(delivery, offset, remaining);
+    for (const { delivery, frame, offset, remaining } of state.queue) session.queue.append(delivery, offset, remaining, frame);
   }
   if (state.received.length > 0) {
     const received = session.openReceived();

@@ -26,7 +26,7 @@ test('message queue: gives back what was appended, in order, frame by frame or i
   assert.equal(queue.length, 3);
   assert.equal(queue.bytes, 60);
   queue.take(1, 10);
-  assert.deepEqual({ ...queue.peek(), delivery: null }, { delivery: null, offset: 10, remaining: 2 });
+  assert.deepEqual({ ...queue.peek(), delivery: null }, { delivery: null, frame: 1, offset: 10, remaining: 2 });
   queue.take(2, 50);
   assert.equal(queue.isEmpty, true);
   assert.equal(queue.peek(), undefined);
@@ -45,10 +45,24 @@ test('message queue: a run that does not fit whole keeps its beginning and tells
   assert.equal(byBytes.append(deliveryOf(5)), 0);
 });
 
+test('message queue: what the log has is given back from the first frame that waits, also of a run that did not fit whole', () => {
+  const queue = new MessageQueue(3, 1000);
+  const log = { group: 7, sequences: Float64Array.of(1, 2, 3, 4) };
+  queue.append(deliveryOf(5));
+  assert.equal(queue.append({ ...deliveryOf(10, 10, 10, 10), log }), 2);
+  queue.take(1, 5);
+  queue.take(1, 10);
+  const given: number[] = [];
+  queue.dropLogged((places, from) => given.push(places.sequences[from]));
+  assert.deepEqual(given, [2]);
+  assert.equal(queue.length, 0);
+  assert.equal(queue.bytes, 0);
+});
+
 test('message queue: a session moves with the rest of a run', () => {
   const queue = new MessageQueue(100, 1000);
   const delivery = deliveryOf(10, 20, 30);
-  queue.append(delivery, 10, 2);
+  queue.append(delivery, 10, 2, 1);
   assert.equal(queue.length, 2);
   assert.equal(queue.bytes, 50);
   assert.equal(queue.entries().length, 1);

@@ -1,7 +1,6 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
 import { drainQueue } from '../drain.js';
-import { enqueue } from '../enqueue.js';
 import { type Group, groupOfOne } from '../plan.js';
 import { routeOf } from '../publish.js';
 import { fixedHeaderLength, frameLength } from '../publish-frame.js';
@@ -32,7 +31,7 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
       reader.skip(count);
       continue;
     }
-    if (!reader.take(cursor, count)) continue;
+    reader.take(cursor, count);
     cursor.passTo(next);
     if (isCaughtUp) cursor.isLive = true;
   }
@@ -67,8 +66,7 @@ class PulledRuns {
     }
   }
 
-  /** @returns false if the queue had no room for all: the log is asked for the rest again. */
-  take(cursor: GroupCursor, count: number): boolean {
+  take(cursor: GroupCursor, count: number): void {
     const frames = this.#frames;
     const last = this.#index + count;
     while (this.#index < last) {
@@ -90,14 +88,11 @@ class PulledRuns {
           !cursor.has(this.#sequences[this.#index])
         )
           this.skip(1);
-      if (this.#enqueue(cursor, start, first)) continue;
-      this.skip(last - this.#index);
-      return false;
+      this.#enqueue(cursor, start, first);
     }
-    return true;
   }
 
-  #enqueue(cursor: GroupCursor, start: number, first: number): boolean {
+  #enqueue(cursor: GroupCursor, start: number, first: number): void {
     const receiver = this.#receiver;
     const frames = this.#frames;
     const count = this.#index - first;
@@ -107,18 +102,15 @@ class PulledRuns {
     // Unsubscribed meanwhile, or nothing that is kept: it does not concern the session any more.
     if (receiver === null || qos === 0) {
       cursor.passTo(sequences[count - 1] + 1);
-      return true;
+      return;
     }
     for (const sequence of sequences) cursor.take(sequence);
     const run = storeRun(frames, start, this.#offset - start, count, 5, this.#context.nowMs);
     const retain = receiver.retainAsPublished === 1 ? ((frames[start] & 1) as 0 | 1) : 0;
-    return enqueue(this.#context, this.#session, {
-      run,
-      qos,
-      retain,
-      identifiers: receiver.identifiers,
-      log: { group: cursor.group, sequences },
-    });
+    // The queue was nearly empty when this was asked for.
+    const queue = this.#session.openQueue(this.#context.limits);
+    queue.admit({ run, qos, retain, identifiers: receiver.identifiers, log: { group: cursor.group, sequences } });
+    this.#session.updateReady();
   }
 
   /** Finds out how the session subscribes to the topic. @returns whether the frame has no properties. */

@@ -3,7 +3,7 @@ import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
 import type { DurableSession } from './durable-session.js';
 
-/** More is pulled when fewer messages than this wait in the session's own queue. */
+/** More is pulled when fewer messages than this, and less than one pull brings, wait in the session's own queue. */
 const QUEUE_LOW = 512;
 const PULL_MESSAGES = 2048;
 const PULL_BYTES = 512 * 1024;
@@ -14,7 +14,8 @@ const LIVE_QUEUE_MAX = 1024;
 export function pull(context: MqttContext, session: MqttSession): void {
   const { durable } = session;
   if (durable === null || session.slot < 0 || session.isCongested) return;
-  if (session.queue !== null && session.queue.length >= QUEUE_LOW) return;
+  const { queue } = session;
+  if (queue !== null && (queue.length >= QUEUE_LOW || queue.bytes >= PULL_BYTES)) return;
   let owners: Set<ShardId> | null = null;
   for (const { isLive, owner } of durable.cursors.values()) {
     if (isLive || durable.pulls.has(owner)) continue;
