@@ -161,7 +161,7 @@ export class Fleet {
       url,
       { cmd: 'connect', clientId: 'reader', protocolVersion: 4, clean: true, keepalive: 0 },
       (packet) => {
-        if (packet.cmd !== 'publish') return;
+        if (packet.cmd !== 'publish' || !packet.retain) return; // Others are on their way still.
         const stamp = verify(packet.payload);
         if (stamp === null) this.#stale(`${packet.topic}: a payload that nobody sent`);
         else if (stamp.producer === RETAINED_TOPICS.indexOf(stamp.topic)) retained.set(stamp.topic, stamp.sequence);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DurableBroker } from './durable-broker.js';
-import { countOf, GATE, seededRandom } from './gate.js';
 import { faultsOf, LOOP_DEFAULTS, type LoopOptions, type LoopReport, ROOMY, runLoop, tableOf } from './kill-loop.js';
+import { countOf, seededRandom } from './run-options.js';
 
 const CYCLES = countOf('KILL_CYCLES', 5);
 const UNSAFE_CYCLES_MAX = 40;
@@ -18,7 +18,6 @@ async function run(context: TestContext, settings: readonly string[], options: P
 }
 
 test(`fault 1: after each of ${CYCLES} kill -9 at random times nothing acknowledged is lost, and nothing comes twice with QoS 2`, {
-  skip: GATE,
   timeout: LOOP_MS_MAX,
 }, async (context) => {
   const report = await run(context, [], {});
@@ -27,13 +26,13 @@ test(`fault 1: after each of ${CYCLES} kill -9 at random times nothing acknowled
 });
 
 for (const shards of [1, 2]) {
-  test(`fault 1: kill loop is green when only the connections die (shards: ${shards})`, { skip: GATE }, async (context) => {
+  test(`fault 1: kill loop is green when only the connections die (shards: ${shards})`, async (context) => {
     const report = await run(context, [`runtime.shards=${shards}`], { cycles: 3, crash: async () => {}, revive: async () => 0 });
     assert.deepEqual(faultsOf(report), [], 'clients and broker keep their sides of the sessions');
   });
 }
 
-test('fault 1: kill loop turns red when the broker acknowledges before the flush', { skip: GATE }, async (context) => {
+test('fault 1: kill loop turns red when the broker acknowledges before the flush', async (context) => {
   const report = await run(context, ['journal.unsafe_ack_before_flush=true'], {
     cycles: UNSAFE_CYCLES_MAX,
     fleet: { window: 512, fillerBytesMax: 8_000, perSecond: 0 },

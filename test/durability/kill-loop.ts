@@ -4,7 +4,7 @@ import type { SeededRandom } from '../../src/base/random.js';
 import { eventually, pass } from '../resilience/deadline.js';
 import { DurableBroker } from './durable-broker.js';
 import { type Findings, Fleet, type FleetOptions, SHARDS } from './fleet.js';
-import { seededRandom } from './gate.js';
+import { seededRandom } from './run-options.js';
 
 /*
   Fault 1: kill -9 at a random time, again and again, on the same data.

@@ -3,16 +3,14 @@ import { type TestContext, test } from 'node:test';
 import { pass } from '../resilience/deadline.js';
 import { DurableBroker } from './durable-broker.js';
 import { Fleet } from './fleet.js';
-import { countOf, GATE, seededRandom } from './gate.js';
 import { faultsOf, LOOP_DEFAULTS, ROOMY, runLoop, tableOf } from './kill-loop.js';
 import { Disk, powerGate } from './mounts.js';
+import { countOf, seededRandom } from './run-options.js';
 
-/** Without it LMDB believes that the machine did not restart, and takes what never reached the disk for good. */
-const SAFE_RESTORE = 'journal.safe_restore=true';
 const CUTS = countOf('POWER_CUTS', 2);
 const EXIT_MS_MAX = 2_000;
 const LOAD_MS = 400;
-const skip: string | false = GATE !== false ? GATE : await powerGate();
+const skip: string | false = await powerGate();
 
 /** @param crash is given what cuts the power at once. */
 async function cutLoop(
@@ -21,7 +19,7 @@ async function cutLoop(
   crash: (broker: DurableBroker, cut: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const disk = Disk.create();
-  const broker = new DurableBroker({ dataPath: disk.dataPath, settings: [...ROOMY, SAFE_RESTORE] });
+  const broker = new DurableBroker({ dataPath: disk.dataPath, settings: ROOMY });
   context.after(async () => {
     await broker.dispose();
     disk.dispose();
@@ -69,7 +67,7 @@ test('fault 9: when the file system goes away the broker ends by itself, and not
 test('fault 3: the power cut takes away what was not flushed', { skip }, async (context) => {
   const disk = Disk.create();
   // The same disk under a broker that acknowledges before the flush: the loop must see the loss.
-  const broker = new DurableBroker({ dataPath: disk.dataPath, settings: [...ROOMY, SAFE_RESTORE, 'journal.unsafe_ack_before_flush=true'] });
+  const broker = new DurableBroker({ dataPath: disk.dataPath, settings: [...ROOMY, 'journal.unsafe_ack_before_flush=true'] });
   context.after(async () => {
     await broker.dispose();
     disk.dispose();

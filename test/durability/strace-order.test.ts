@@ -3,10 +3,10 @@ import { type TestContext, test } from 'node:test';
 import { eventually } from '../resilience/deadline.js';
 import { acksTo, earlyAcks, TRACED } from './ack-order.js';
 import { DurableBroker } from './durable-broker.js';
-import { seededRandom } from './gate.js';
 import { Ledger } from './ledger.js';
 import { DurablePublisher } from './mqtt-publisher.js';
 import { DurableSubscriber } from './mqtt-subscriber.js';
+import { seededRandom } from './run-options.js';
 import { markerOf } from './self-describing.js';
 import { parseCalls, STRACE_GATE, Strace, targetOf } from './strace.js';
 

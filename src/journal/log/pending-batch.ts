@@ -3,20 +3,25 @@ import { BatchWriter } from '../batch/batch-writer.js';
 import type { CommitNumber, Offset, OpenBatch, Sequence } from '../ports.js';
 import type { Partition } from './partition.js';
 
-const WRITERS_MAX = 4096;
-/** A writer that has grown beyond is not kept. */
-const WRITER_BYTES_MAX = 1024 * 1024;
+/** Memory of writers that are kept. */
+const WRITERS_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Writers between two uses. */
 export class Writers {
   readonly #spare: BatchWriter[] = [];
+  #bytes = 0;
 
   take(): BatchWriter {
-    return this.#spare.pop() ?? new BatchWriter();
+    const writer = this.#spare.pop();
+    if (writer === undefined) return new BatchWriter();
+    this.#bytes -= writer.bytes.length;
+    return writer;
   }
 
   give(writer: BatchWriter): void {
-    if (this.#spare.length < WRITERS_MAX && writer.bytes.length <= WRITER_BYTES_MAX) this.#spare.push(writer);
+    if (this.#bytes + writer.bytes.length > WRITERS_BYTES_MAX) return;
+    this.#bytes += writer.bytes.length;
+    this.#spare.push(writer);
   }
 }
 
