@@ -53,6 +53,8 @@ export class Group implements GroupLog, RecordsOwner {
   nextIndex = 1;
   readonly #host: GroupHost;
   readonly #partitions = new Map<PartitionKey, Partition>();
+  /** Offsets that a partition may have had in a segment that was set aside. */
+  #lostOffsets = 0;
   readonly #finder = new BlockFinder();
   readonly #view = new BatchView();
   readonly #location: EntryLocation = { segment: 0, index: 0, first: 0, end: 0 };
@@ -64,7 +66,7 @@ export class Group implements GroupLog, RecordsOwner {
     this.records = new Records(this);
     this.tables = new StateTables(id, table, host.clock);
     this.tables.loadCheckpoint();
-    this.indexes = new SequenceIndexes(id, this.tables, (segment) => this.footers(segment));
+    this.indexes = new SequenceIndexes(id, this.tables, (segment) => this.#guardedFooters(segment));
     this.keepers = [this.records, this.indexes, this.tables];
   }
 
@@ -123,6 +125,7 @@ export class Group implements GroupLog, RecordsOwner {
       return known;
     }
     const partition = new Partition(key, this, settings);
+    partition.nextOffset = this.#lostOffsets;
     this.#partitions.set(key, partition);
     return partition;
   }
@@ -155,8 +158,30 @@ export class Group implements GroupLog, RecordsOwner {
     return this.#host.segments.reader(segment);
   }
 
-  sealedRows(segment: SegmentId, key: PartitionKey, offset: number, visit: RowVisitor): boolean {
-    return readBatches(this.footers(segment), this.id, key, offset, visit);
+  /** Visits rows of a sealed segment. @returns whether the visitor wants more; 'corrupt' if the segment cannot be read. */
+  sealedRows(segment: SegmentId, key: PartitionKey, offset: number, visit: RowVisitor): boolean | 'corrupt' {
+    return this.#host.segments.guarded<boolean | 'corrupt'>(
+      segment,
+      this.id,
+      () => readBatches(this.footers(segment), this.id, key, offset, visit),
+      'corrupt',
+    );
+  }
+
+  /** Where the entry with the sequence is. @returns false if there is none, or nobody can tell any more. */
+  #locate(sequence: Sequence, into: EntryLocation): boolean {
+    return this.#host.segments.guarded(this.records.segmentOf(sequence), this.id, () => this.records.locate(sequence, into), false);
+  }
+
+  /** What cannot be read is not there. */
+  #guardedFooters(segment: SegmentId): Footers {
+    const { segments } = this.#host;
+    const { id } = this;
+    return {
+      footerAtOrBefore: (key, prefixLength) =>
+        segments.guarded(segment, id, () => segments.reader(segment).footerAtOrBefore(key, prefixLength), null),
+      scanFooters: (prefix, visit) => segments.guarded(segment, id, () => segments.reader(segment).scanFooters(prefix, visit), undefined),
+    };
   }
 
   /** The entry, good until the next one is asked for; null if it cannot be read as it was written. */
@@ -182,11 +207,12 @@ export class Group implements GroupLog, RecordsOwner {
       if (entries === undefined) bySegment.set(segment, [{ group: this.id, index }]);
       else if (entries[entries.length - 1].index !== index) entries.push({ group: this.id, index });
     }
-    for (const [segment, entries] of bySegment) await this.#host.segments.reader(segment).prefetch(entries);
+    const { segments } = this.#host;
+    for (const [segment, entries] of bySegment)
+      await segments.guarded(segment, this.id, () => segments.reader(segment).prefetch(entries), Promise.resolve());
   }
 
   readRecords(sequences: Float64Array, from: number, to: number, bytesMax: number, visit: RecordVisitor): number {
-    const { records } = this;
     const location = this.#location;
     const finder = this.#finder;
     const view = this.#view;
@@ -200,7 +226,7 @@ export class Group implements GroupLog, RecordsOwner {
       if (sequence >= location.end || sequence < location.first) {
         if (rest <= 0) return i - from;
         isInBlock = false;
-        entry = records.locate(sequence, location) ? this.entryAt(location.segment, location.index) : null;
+        entry = this.#locate(sequence, location) ? this.entryAt(location.segment, location.index) : null;
         blockEnd = 0;
         if (entry === null) continue;
       }
@@ -233,10 +259,22 @@ export class Group implements GroupLog, RecordsOwner {
     for (let i = from; i < to; i += 1) {
       const sequence = sequences[i];
       if (sequence >= location.first && sequence < location.end) continue;
-      if (this.records.locate(sequence, location)) wanted.push({ segment: location.segment, index: location.index });
+      if (this.#locate(sequence, location)) wanted.push({ segment: location.segment, index: location.index });
       else location.end = 0;
     }
     await this.prefetchEntries(wanted);
+  }
+
+  /** The end of the start. @param lost how many indexes, sequences and offsets may have been in segments that were set aside, at most. */
+  onReplayed(lost: number): void {
+    // What a checkpoint covers is not replayed: an entry may not have such an index again.
+    this.nextIndex = Math.max(this.nextIndex, this.tables.position + 1) + lost;
+    if (lost > 0) {
+      this.records.skip(lost);
+      for (const partition of this.#partitions.values()) partition.nextOffset += lost;
+      this.#lostOffsets = lost;
+    }
+    this.indexes.onReplayed();
   }
 
   /** At the start: an entry of a segment that is not sealed, checked. */

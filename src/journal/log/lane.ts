@@ -67,6 +67,8 @@ export class Lane implements GroupHost {
   readonly writers: Writers = new Writers();
   readonly pending: PendingBytes;
   readonly store: SegmentStore;
+  /** By retention, since the start. */
+  segmentsRemoved = 0;
   readonly #options: LaneOptions;
   readonly #tail: Tail;
   readonly #builder: EntryBuilder;

@@ -75,7 +75,7 @@ export class Partition implements PartitionLog {
     if (offset < this.logStart || offset > this.highWatermark) return 'out-of-range';
     let rest = bytesMax;
     let status: ReadStatus = 'ok';
-    this.#rowsFrom(offset, (segment, baseOffset, _end, entry) => {
+    const isWhole = this.#rowsFrom(offset, (segment, baseOffset, _end, entry) => {
       const bytes = this.group.entryAt(segment, entry);
       const at = bytes === null ? -1 : this.group.findBatch(bytes, this.key, baseOffset);
       if (bytes === null || at < 0) {
@@ -87,7 +87,7 @@ export class Partition implements PartitionLog {
       rest -= to - at;
       return visit(view) && rest > 0;
     });
-    return status;
+    return isWhole ? status : 'corrupt';
   }
 
   async prefetch(offset: Offset, bytesMax: number): Promise<void> {
@@ -192,20 +192,23 @@ export class Partition implements PartitionLog {
     this.records -= part.records;
   }
 
+  /** @returns false if a segment could not be read. */
   #rowsFrom(
     offset: Offset,
     visit: (segment: number, baseOffset: Offset, end: Offset, entry: number, maxTimestamp: number) => boolean,
-  ): void {
+  ): boolean {
     for (const part of this.sealed) {
       if (part.end <= offset) continue;
       const goesOn = this.group.sealedRows(part.segment, this.key, Math.max(offset, part.first), (baseOffset, end, entry, maxTimestamp) =>
         visit(part.segment, baseOffset, end, entry, maxTimestamp),
       );
-      if (!goesOn) return;
+      if (goesOn === 'corrupt') return false;
+      if (!goesOn) return true;
     }
     for (const rows of this.unsealed)
       for (let row = rows.rowAfter(offset); row < rows.length; row += 1)
-        if (!visit(rows.segment, rows.baseOffsets[row], rows.ends[row], rows.entries[row], rows.maxTimestamps[row])) return;
+        if (!visit(rows.segment, rows.baseOffsets[row], rows.ends[row], rows.entries[row], rows.maxTimestamps[row])) return true;
+    return true;
   }
 
   #wake(): void {

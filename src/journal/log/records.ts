@@ -238,6 +238,12 @@ export class Records implements BlockKeeper {
     return new BatchRows(segment);
   }
 
+  /** The sealed segment that the sequence would be in; 0 if none. */
+  segmentOf(sequence: Sequence): SegmentId {
+    for (let i = this.#sealed.length - 1; i >= 0; i -= 1) if (sequence >= this.#sealed[i].first) return this.#sealed[i].segment;
+    return 0;
+  }
+
   /** @returns false if no entry has the sequence. @throws StoreError, WireViolation. */
   locate(sequence: Sequence, into: EntryLocation): boolean {
     for (let i = this.#unsealed.length - 1; i >= 0; i -= 1) {

@@ -5,8 +5,8 @@ import { checkEntry } from './entry.js';
 import type { Group } from './group.js';
 import type { Segments } from './segments.js';
 
-/** Sequences that are left out after an entry that cannot be read: more than an entry takes. */
-const LOST_SPAN = 2 ** 20;
+/** Indexes, sequences and offsets that are left out where entries cannot be read: more than a segment has of any. */
+const LOST_SPAN = 2 ** 28;
 
 /**
  * The start of a lane: footers of sealed segments, and entry by entry what no segment has sealed yet. What
@@ -15,6 +15,7 @@ const LOST_SPAN = 2 ** 20;
  */
 export function recover(store: SegmentStore, segments: Segments, groups: readonly Group[], log: Logger): WritableSegment[] {
   const byId = new Map(groups.map((group) => [group.id, group]));
+  const damaged = new Set<Group>();
   const unsealed: WritableSegment[] = [];
   for (const { id, isSealed, isQuarantined } of store.list()) {
     if (isQuarantined) continue;
@@ -22,7 +23,7 @@ export function recover(store: SegmentStore, segments: Segments, groups: readonl
       if (isSealed) loadSealed(id, segments, groups);
       else {
         const segment = store.reopen(id);
-        replay(segment, segments, byId);
+        replay(segment, segments, byId, damaged);
         unsealed.push(segment);
       }
     } catch (error) {
@@ -36,7 +37,8 @@ export function recover(store: SegmentStore, segments: Segments, groups: readonl
       store.quarantine(id, error.message);
     }
   }
-  for (const group of groups) group.indexes.onReplayed();
+  const wasAnySetAside = store.list().some(({ isQuarantined }) => isQuarantined);
+  for (const group of groups) group.onReplayed(wasAnySetAside || damaged.has(group) ? LOST_SPAN : 0);
   return unsealed;
 }
 
@@ -62,7 +64,7 @@ function loadSealed(id: SegmentId, segments: Segments, groups: readonly Group[])
   }
 }
 
-function replay(segment: WritableSegment, segments: Segments, groups: ReadonlyMap<number, Group>): void {
+function replay(segment: WritableSegment, segments: Segments, groups: ReadonlyMap<number, Group>, damaged: Set<Group>): void {
   segment.scan((groupId, index, bytes) => {
     const group = groups.get(groupId);
     if (group === undefined) return true;
@@ -71,7 +73,7 @@ function replay(segment: WritableSegment, segments: Segments, groups: ReadonlyMa
     else {
       segments.report(segment.id, groupId, index, why);
       group.nextIndex = Math.max(group.nextIndex, index + 1);
-      group.records.skip(LOST_SPAN);
+      damaged.add(group);
     }
     return true;
   });

@@ -1,10 +1,13 @@
 import type { Logger } from '../../base/logger.js';
 import { type ReadableSegment, type SegmentId, type SegmentStore, StoreError, type WritableSegment } from '../../storage/ports.js';
+import { WireViolation } from '../../wire/violation.js';
 import { checkEntry } from './entry.js';
 import type { Tail } from './tail.js';
 
 /** Sealed segments that are open at a time: each has two descriptors and its address space. */
 const OPEN_MAX = 24;
+/** Of a report: it is about a footer, or the file. */
+const NO_ENTRY = 0;
 
 interface CachedEntry {
   readonly segment: SegmentId;
@@ -100,6 +103,17 @@ export class Segments {
       this.#cacheBytes -= bytes.length;
     }
     this.#store.remove(id);
+  }
+
+  /** What `read` finds in a segment; `otherwise`, and a report, if the store cannot read it or it is not what was written. */
+  guarded<Result>(id: SegmentId, group: number, read: () => Result, otherwise: Result): Result {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof WireViolation)) throw error;
+      this.report(id, group, NO_ENTRY, error.message);
+      return otherwise;
+    }
   }
 
   /** An entry cannot be read as it was written: said once, and never taken for one that does not exist. */

@@ -1,6 +1,6 @@
 import type { ConnectionId } from '../../transport/ports.js';
 import type { OutboundAliases } from './outbound-aliases.js';
-import type { PendingRun } from './pending-runs.js';
+import { UnacknowledgedRuns } from './pending-runs.js';
 import type { MqttSession } from './session.js';
 import type { Will } from './will.js';
 
@@ -31,8 +31,7 @@ export class MqttConnection {
   turn = -1;
   /** How many reasons there are to leave its bytes in the kernel. */
   pauses = 0;
-  /** Publishes that are not acknowledged yet, in their order. */
-  readonly unacknowledged: PendingRun[] = [];
+  readonly unacknowledged: UnacknowledgedRuns = new UnacknowledgedRuns();
   isHeldByJournal = false;
   /** The session this publisher waits for; null if none. */
   heldBy: MqttSession | null = null;

@@ -39,14 +39,8 @@ function settleQos2(context: MqttContext, session: MqttSession): void {
 
 /** Acknowledgements leave in the order of the publishes, whatever the order of their commits (MQTT-4.6.0-2, MQTT-4.6.0-3). */
 function acknowledgeInOrder(context: MqttContext, connection: MqttConnection): void {
-  const queue = connection.unacknowledged;
-  let done = 0;
-  while (done < queue.length && queue[done].waits === 0) {
-    done += 1;
-  }
-  if (done === 0) return;
-  const ready = done === queue.length ? queue.splice(0) : queue.splice(0, done);
-  for (const pending of ready) {
+  const line = connection.unacknowledged;
+  for (let pending = line.shiftReady(); pending !== null; pending = line.shiftReady()) {
     acknowledge(context, connection, pending);
     drop(context, pending);
   }

@@ -56,6 +56,31 @@ export class PendingRun {
   /** Lists and callbacks that refer to it; with the last of them it is used again. */
   users = 0;
   next: PendingRun | null = null;
+  /** Behind it in the line of its connection. */
+  nextOfConnection: PendingRun | null = null;
+}
+
+/** Publishes of one connection that are not acknowledged yet, in their order. */
+export class UnacknowledgedRuns {
+  #first: PendingRun | null = null;
+  #last: PendingRun | null = null;
+
+  push(run: PendingRun): void {
+    assert(run.nextOfConnection === null && run !== this.#last, 'a run stands in one line, once');
+    if (this.#last === null) this.#first = run;
+    else this.#last.nextOfConnection = run;
+    this.#last = run;
+  }
+
+  /** The oldest, if nothing keeps its acknowledgement any more; null else. */
+  shiftReady(): PendingRun | null {
+    const run = this.#first;
+    if (run === null || run.waits > 0) return null;
+    this.#first = run.nextOfConnection;
+    if (this.#first === null) this.#last = null;
+    run.nextOfConnection = null;
+    return run;
+  }
 }
 
 /** First in, first out; the objects are used again. */

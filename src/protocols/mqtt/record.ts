@@ -2,9 +2,10 @@ import { assert } from '../../base/assert.js';
 import type { LogTarget } from '../../broker/ports.js';
 import type { OpenBatch, RecordBatch } from '../../journal/ports.js';
 import { WireWriter } from '../../wire/writer.js';
-import { PROPERTY } from './constants.js';
+import { PACKET, PROPERTY, PUBLISH_QOS_SHIFT } from './constants.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { buildPublish } from './encode-publish.js';
+import type { FrameSink } from './frame-sink.js';
 import { fixedHeaderLength, frameLength } from './publish-frame.js';
 import { HEADER, isReservedHeader, RecordHeaders, USER_PREFIX } from './record-headers.js';
 
@@ -138,6 +139,18 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
   return { topic, qos, retain, frame, expiresAtMs, receivedAtMs: batch.timestamp };
 }
 
+/** Most are: QoS 1, the key is the topic, and there is nothing else to say. */
+export function isPlainRecord(batch: RecordBatch): boolean {
+  return batch.headersCount === 0 && batch.valueLength >= 0 && batch.keyLength > 0;
+}
+
+/** The frame that `messageOf` makes of a plain record, without making an object. @returns false if the key is no topic. */
+export function addPlainRecord(frames: FrameSink, batch: RecordBatch): boolean {
+  const { recordsBytes: bytes } = batch;
+  return frames.addPlain(PLAIN_FIRST_BYTE, bytes, batch.keyOffset, batch.keyLength, bytes, batch.valueOffset, batch.valueLength);
+}
+
+const PLAIN_FIRST_BYTE: number = (PACKET.publish << 4) | (1 << PUBLISH_QOS_SHIFT);
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Headers of one record, read. */

@@ -71,9 +71,13 @@ const view = new PublishView();
 
 /** Copies a run. Frames with properties come alone, so a run of several has no expiry. */
 export function storeRun(bytes: Uint8Array, offset: number, length: number, count: number, version: 4 | 5, nowMs: number): StoredRun {
-  const copy = bytes.slice(offset, offset + length);
-  if (version === 4 || count > 1) return { bytes: copy, count, version, receivedAtMs: nowMs, expiresAtMs: 0, expiryOffset: -1 };
-  decodePublishProperties(copy, 0, length, version, view);
+  return describeRun(bytes.slice(offset, offset + length), count, version, nowMs);
+}
+
+/** A run in memory that stays as it is. */
+export function describeRun(bytes: Uint8Array, count: number, version: 4 | 5, nowMs: number): StoredRun {
+  if (version === 4 || count > 1) return { bytes, count, version, receivedAtMs: nowMs, expiresAtMs: 0, expiryOffset: -1 };
+  decodePublishProperties(bytes, 0, bytes.length, version, view);
   const expiresAtMs = view.expirySeconds < 0 ? 0 : nowMs + view.expirySeconds * 1000;
-  return { bytes: copy, count, version, receivedAtMs: nowMs, expiresAtMs, expiryOffset: view.expiryOffset };
+  return { bytes, count, version, receivedAtMs: nowMs, expiresAtMs, expiryOffset: view.expiryOffset };
 }

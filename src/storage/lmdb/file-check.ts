@@ -1,109 +1,125 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { StoreError } from '../ports.js';
+import { closeSync, openSync } from 'node:fs';
+import { isWhole } from './checked-value.js';
+import { corrupt, type FileMeta, readMeta } from './file-meta.js';
+import { isEntryKey, isFooterKey, SEALED_MARK } from './keys.js';
+import { BYTE_ORDER, type LeafNode, NUMBER_ORDER, PageTrees } from './page-tree.js';
 
 /*
-  Looks at an LMDB file before it is mapped. Reading a page that lies behind the end of a mapped file is SIGBUS, which ends the process,
-  so a file that was cut short must be found before. Layout (lmdb-js 3.5.6, data version 2, little endian, not encrypted):
-
-    page 0, page 1   header 24: page number u64 | transaction u64 | pad u16 | flags u16 | lower, upper
-                     meta: 24 magic u32 | 28 version u32 | 40 map size u64
-                           48 free list: page size u32, flags u16, depth u16, branch, leaf, overflow, entries, root, each u64
-                           96 main table: the same
-                           144 last page u64 | 152 transaction u64
-    page 2 ...       tree and overflow pages
-
-  A commit of transaction t writes meta t & 1, so the two transactions differ by one, and each has the parity of its page.
+  Looks at an LMDB file before it is mapped. LMDB believes what it finds on a page: one wrong bit in it, or a file that was cut short, and it
+  reads behind the end of the map, which ends the process. So every page of both trees is read and checked first, and the checksums of footers
+  and rows. Not read are values that have pages of their own: entries have a checksum. It costs a few microseconds a page.
 */
 
-const MAGIC = 0xbeefc0de;
-const DATA_VERSION = 2;
-const PAGE_FLAG_BRANCH = 0x01;
-const PAGE_FLAG_LEAF = 0x02;
-const PAGE_FLAG_META = 0x08;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
-const META_BYTES = 168;
-const HEADER_BYTES = 24;
-const PAGE_BYTES_MIN = 512;
-const PAGE_BYTES_MAX = 65_536;
-const TREE_DEPTH_MAX = 32;
-const FREE_LIST_AT = 48;
-const MAIN_TABLE_AT = 96;
+export type FileRole = 'segment' | 'table';
 
-interface Meta {
-  readonly pageBytes: number;
-  readonly transaction: bigint;
-  readonly lastPage: bigint;
-  readonly freeRoot: bigint;
-  readonly mainRoot: bigint;
-}
+/** An LMDB file, opened for reading and never mapped. */
+export class LmdbFile {
+  readonly path: string;
+  readonly role: FileRole;
+  /** Null: it is empty, and new. */
+  readonly meta: FileMeta | null;
+  readonly #file: number;
 
-function corrupt(path: string, what: string): StoreError {
-  return new StoreError('corrupt', `${path}: ${what}`);
-}
-
-function readAt(file: number, at: number, bytes: number): Buffer | null {
-  const target = Buffer.alloc(bytes);
-  return readSync(file, target, 0, bytes, at) === bytes ? target : null;
-}
-
-/** @returns what is wrong with it, or the meta page. */
-function parseMeta(page: Buffer, pageNumber: bigint): Meta | string {
-  if (page.readBigUInt64LE(0) !== pageNumber || (page.readUInt16LE(18) & PAGE_FLAG_META) === 0) return 'is no meta page';
-  if (page.readUInt32LE(24) !== MAGIC) return 'has not the magic number';
-  if ((page.readUInt32LE(28) & 0xffff) !== DATA_VERSION) return 'has another data version';
-  const pageBytes = page.readUInt32LE(FREE_LIST_AT);
-  if (pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX || (pageBytes & (pageBytes - 1)) !== 0) return 'has no page size';
-  const transaction = page.readBigUInt64LE(152);
-  if (transaction !== 0n && (transaction & 1n) !== pageNumber) return 'has a transaction of the other page';
-  const lastPage = page.readBigUInt64LE(144);
-  for (const at of [FREE_LIST_AT, MAIN_TABLE_AT]) {
-    const root = page.readBigUInt64LE(at + 40);
-    const depth = page.readUInt16LE(at + 6);
-    const isEmpty = root === NO_PAGE;
-    if (isEmpty ? depth !== 0 : root < 2n || root > lastPage || depth === 0 || depth > TREE_DEPTH_MAX) return 'has a root out of range';
-    let pages = 0n;
-    for (const field of [8, 16, 24]) pages += page.readBigUInt64LE(at + field);
-    if (pages > lastPage) return 'counts more pages than there are';
+  /** @throws StoreError corrupt. */
+  constructor(path: string, role: FileRole) {
+    this.path = path;
+    this.role = role;
+    this.#file = openSync(path, 'r');
+    try {
+      this.meta = readMeta(path, this.#file, role === 'segment');
+    } catch (error) {
+      closeSync(this.#file);
+      throw error;
+    }
   }
-  const freeRoot = page.readBigUInt64LE(FREE_LIST_AT + 40);
-  const mainRoot = page.readBigUInt64LE(MAIN_TABLE_AT + 40);
-  return { pageBytes, transaction, lastPage, freeRoot, mainRoot };
+
+  /** What is in it, in order, checked; until `visit` returns false. @throws StoreError corrupt. */
+  walk(visit: (node: LeafNode) => boolean): void {
+    if (this.meta !== null) this.#walkMain(new PageTrees(this.path, this.#file, this.meta), this.meta, visit);
+  }
+
+  /** Both trees, and that no page which is in use is in the free list: the next commit would write over it. @throws StoreError corrupt. */
+  check(): void {
+    const { meta } = this;
+    if (meta === null) return;
+    const trees = new PageTrees(this.path, this.#file, meta);
+    this.#walkMain(trees, meta, () => true);
+    const free: Uint8Array[] = [];
+    trees.walk(meta.free, NUMBER_ORDER, (node) => {
+      free.push(node.value());
+      return true;
+    });
+    const isFree = new Uint8Array(meta.lastPage + 1);
+    for (const list of free) this.#checkFree(trees, list, isFree);
+  }
+
+  /** Whether it was sealed: the mark is the last key. @throws StoreError corrupt. */
+  isSealed(): boolean {
+    if (this.meta === null) return false;
+    const last = new PageTrees(this.path, this.#file, this.meta).lastKey(this.meta.main);
+    return last !== null && Buffer.compare(last, SEALED_MARK) === 0;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #walkMain(trees: PageTrees, meta: FileMeta, visit: (node: LeafNode) => boolean): void {
+    trees.walk(meta.main, BYTE_ORDER, (node) => {
+      this.#checkRow(node);
+      return visit(node);
+    });
+  }
+
+  #checkRow(node: LeafNode): void {
+    const { key } = node;
+    if (this.role === 'segment') {
+      if (isEntryKey(key) || Buffer.compare(key, SEALED_MARK) === 0) return;
+      if (!isFooterKey(key)) throw corrupt(this.path, 'has a key of an unknown kind');
+    }
+    if (!isWhole(key, node.value())) throw corrupt(this.path, `a ${this.role === 'segment' ? 'footer' : 'row'} is not what was written`);
+  }
+
+  /** A list: count u64, then page numbers, each u64. 0 is an unused place; a negative one says how many pages the next one begins. */
+  #checkFree(trees: PageTrees, list: Uint8Array, isFree: Uint8Array): void {
+    const numbers = Buffer.from(list.buffer, list.byteOffset, list.length);
+    if (numbers.length < 8 || numbers.length % 8 !== 0) throw corrupt(this.path, 'has a free list of an odd length');
+    const count = Number(numbers.readBigInt64LE(0));
+    if (count < 0 || count > numbers.length / 8 - 1) throw corrupt(this.path, 'has a free list that is longer than its place');
+    let run = 1;
+    for (let i = 1; i <= count; i += 1) {
+      const number = Number(numbers.readBigInt64LE(i * 8));
+      if (number === 0) continue;
+      if (number < 0) {
+        run = -number;
+        continue;
+      }
+      if (!trees.isInside(number) || !trees.isInside(number + run - 1)) throw corrupt(this.path, 'has a free page that it does not have');
+      for (let page = number; page < number + run; page += 1) {
+        if (trees.isUsed(page) || isFree[page] === 1) throw corrupt(this.path, `has page ${page} in its free list and in use`);
+        isFree[page] = 1;
+      }
+      run = 1;
+    }
+  }
 }
 
-function checkRoot(path: string, file: number, meta: Meta, root: bigint): void {
-  if (root === NO_PAGE) return;
-  const header = readAt(file, Number(root) * meta.pageBytes, HEADER_BYTES);
-  const isTree = header !== null && (header.readUInt16LE(18) & (PAGE_FLAG_BRANCH | PAGE_FLAG_LEAF)) !== 0;
-  if (!isTree || header.readBigUInt64LE(0) !== root) throw corrupt(path, `page ${root} is not the root that the meta page names`);
-}
-
-/**
- * Checks that LMDB may map the file. An empty file is a new one. Costs six small reads.
- * @throws StoreError corrupt.
- */
-export function checkLmdbFile(path: string): void {
-  const file = openSync(path, 'r');
+/** Checks that LMDB may map the file. @throws StoreError corrupt. */
+export function checkLmdbFile(path: string, role: FileRole): void {
+  const file = new LmdbFile(path, role);
   try {
-    const { size } = fstatSync(file);
-    if (size === 0) return;
-    const first = readAt(file, 0, META_BYTES);
-    if (first === null) throw corrupt(path, `${size} bytes are no LMDB file`);
-    const zero = parseMeta(first, 0n);
-    if (typeof zero === 'string') throw corrupt(path, `page 0 ${zero}`);
-    const second = readAt(file, zero.pageBytes, META_BYTES);
-    if (second === null) throw corrupt(path, 'ends before its second meta page');
-    const one = parseMeta(second, 1n);
-    if (typeof one === 'string') throw corrupt(path, `page 1 ${one}`);
-    if (one.pageBytes !== zero.pageBytes) throw corrupt(path, 'has two page sizes');
-    const distance = one.transaction - zero.transaction;
-    const isFresh = distance === 0n && one.transaction === 0n;
-    if (!isFresh && distance !== 1n && distance !== -1n) throw corrupt(path, 'has a meta page of another time');
-    const latest = one.transaction > zero.transaction ? one : zero;
-    const bytesNeeded = (latest.lastPage + 1n) * BigInt(latest.pageBytes);
-    if (BigInt(size) < bytesNeeded) throw corrupt(path, `is cut short: ${size} of ${bytesNeeded} bytes`);
-    checkRoot(path, file, latest, latest.freeRoot);
-    checkRoot(path, file, latest, latest.mainRoot);
+    file.check();
   } finally {
-    closeSync(file);
+    file.close();
+  }
+}
+
+/** Costs a few small reads. @throws StoreError corrupt. */
+export function isSealedFile(path: string): boolean {
+  const file = new LmdbFile(path, 'segment');
+  try {
+    return file.isSealed();
+  } finally {
+    file.close();
   }
 }

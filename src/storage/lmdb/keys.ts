@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
   Keys of a segment's environment, in byte order:
 
     entry    01 | group u16 big endian | index u48 big endian
-    footer   02 | key of the footer, at most 64 bytes
+    footer   02 | key of the footer, at most 64 bytes            value and checksum, see footer-value.ts
     mark     03 | 'sealed'                                       written in the transaction of the footers
 */
 
@@ -58,4 +58,21 @@ export function footerKey(key: Uint8Array): Buffer {
 
 export function isFooterKey(key: Uint8Array): boolean {
   return key[0] === KIND_FOOTER;
+}
+
+/** Keys of the lane's table that begin with this byte are the store's own: sums of sealed segments, by id u48. Others are not shown them. */
+export const OWN_ROW = 0xff;
+const OWN_ROW_BYTES = 7;
+
+export function sumsKey(id: number): Buffer {
+  const key = Buffer.allocUnsafe(OWN_ROW_BYTES);
+  key[0] = OWN_ROW;
+  key.writeUIntBE(id, 1, 6);
+  return key;
+}
+
+/** The segment whose sums have this key; 0 if it is another key. */
+export function segmentOfSums(key: Uint8Array): number {
+  if (key[0] !== OWN_ROW || key.length !== OWN_ROW_BYTES) return 0;
+  return Buffer.from(key.buffer, key.byteOffset, key.length).readUIntBE(1, 6);
 }

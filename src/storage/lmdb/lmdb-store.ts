@@ -1,22 +1,24 @@
 import { mkdirSync, readdirSync, renameSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 import { assert } from '../../base/assert.js';
 import {
   type ReadableSegment,
   type SegmentId,
   type SegmentListing,
   type SegmentStore,
-  type StateTableStore,
-  type StoreDone,
   StoreError,
-  type TableChange,
   type WritableSegment,
 } from '../ports.js';
-import { beginsWith } from '../sorted-rows.js';
-import { checkLmdbFile } from './file-check.js';
-import { SEALED_MARK } from './keys.js';
-import { type Environment, LmdbSegment } from './lmdb-segment.js';
+import { type Environment, openEnvironment } from './environment.js';
+import { checkLmdbFile, type FileRole, isSealedFile } from './file-check.js';
+import { corrupt } from './file-meta.js';
+import { decodeSums } from './file-sums.js';
+import { GrowingFile } from './growing-file.js';
+import { segmentOfSums, sumsKey } from './keys.js';
+import { LmdbSegment } from './lmdb-segment.js';
+import { LmdbTable } from './lmdb-table.js';
+import { QUARANTINE_FILE, quarantineName, SEGMENT_FILE, segmentName, TABLE_FILE } from './names.js';
+import { SealedSums } from './sealed-sums.js';
 import { WriteLine } from './write-line.js';
 
 /*
@@ -25,18 +27,17 @@ import { WriteLine } from './write-line.js';
     <directory>
       segment-0000000001.mdb        sealed
       segment-0000000002.mdb        active
-      table.mdb
+      table.mdb                     and the sums of sealed segments
       quarantine-0000000001-<why>.mdb
 
   Environments are classic LMDB: a transaction is durable when its commit returns, because the commit flushes and says if it could not. Written
   pages are never overwritten by the transaction that follows, so a torn write loses nothing that was acknowledged.
 */
-const SEGMENT_FILE = /^segment-(\d+)\.mdb$/;
-const QUARANTINE_FILE = /^quarantine-(\d+)-.*\.mdb$/;
-const TABLE_FILE = 'table.mdb';
 /** Address space, not memory: a map that never moves. */
 const SEGMENT_MAP_BYTES = 2 ** 31;
 const TABLE_MAP_BYTES = 2 ** 34;
+/** A new segment takes a few pages, and is of no use without room for an entry. */
+const SEGMENT_BYTES_MIN = 2 ** 17;
 
 export interface LmdbStoreOptions {
   readonly directory: string;
@@ -56,7 +57,7 @@ export function openLmdbStore(options: LmdbStoreOptions): SegmentStore {
 
 class LmdbStore implements SegmentStore {
   readonly kind = 'lmdb';
-  readonly table: StateTableStore;
+  readonly table: LmdbTable;
   readonly #directory: string;
   readonly #line: WriteLine;
   readonly #tableEnvironment: Environment;
@@ -64,15 +65,25 @@ class LmdbStore implements SegmentStore {
   readonly #closing = new Set<Promise<void>>();
   /** Sealed segments do not change any more. */
   readonly #sealedBytes = new Map<SegmentId, number>();
+  /** Sealed segments that were checked since the process started: they are opened again without. */
+  readonly #checked = new Set<SegmentId>();
+  readonly #sums: SealedSums;
   #closed: Promise<void> | null = null;
 
   constructor({ directory, flushDeadlineMs }: LmdbStoreOptions) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true });
-    this.#line = new WriteLine(flushDeadlineMs);
+    this.#line = new WriteLine({ deadlineMs: flushDeadlineMs, hasRoom: (bytes) => freeBytesOf(directory) >= bytes });
     const path = join(directory, TABLE_FILE);
+    checkIfThere(path, 'table');
     this.#tableEnvironment = openEnvironment(path, TABLE_MAP_BYTES);
-    this.table = new LmdbTable(this.#tableEnvironment, this.#line);
+    const table = new LmdbTable(new GrowingFile(path), this.#tableEnvironment, this.#line);
+    this.table = table;
+    this.#sums = new SealedSums({
+      known: table.ownRows().map(([key, value]) => [segmentOfSums(key), decodeSums(value)?.bytes ?? 0] as const),
+      pathOf: (id) => this.#pathOf(id),
+      store: (id, sums) => new Promise((resolve) => table.applyOwn(sumsKey(id), sums, (error) => resolve(error === null))),
+    });
   }
 
   list(): readonly SegmentListing[] {
@@ -83,6 +94,7 @@ class LmdbStore implements SegmentStore {
       if (segment !== null) {
         const id = Number(segment[1]);
         const isSealed = this.#isSealed(id);
+        if (isSealed) this.#sums.want(id);
         listings.push({ id, bytes: this.#sealedBytes.get(id) ?? sizeOf(this.#pathOf(id)), isSealed, isQuarantined: false });
       } else if (quarantined !== null) {
         const bytes = sizeOf(join(this.#directory, name));
@@ -93,39 +105,46 @@ class LmdbStore implements SegmentStore {
   }
 
   create(id: SegmentId): WritableSegment {
-    assert(!this.#open.has(id), 'a segment is created once');
+    this.#mustBeOpen();
+    assert(Number.isSafeInteger(id) && id >= 1, 'a segment id counts from 1');
+    assert(!isThere(this.#pathOf(id)), 'a segment id is not reused');
+    if (this.freeBytes() < SEGMENT_BYTES_MIN) throw new StoreError('disk-full', 'the disk has no room for a segment');
     return this.#openSegment(id);
   }
 
   reopen(id: SegmentId): WritableSegment {
-    return this.#open.get(id)?.segment ?? this.#openSegment(id);
+    const segment = this.#find(id);
+    assert(!segment.isSealed, 'a sealed segment is not written any more');
+    return segment;
   }
 
   open(id: SegmentId): ReadableSegment {
-    return this.reopen(id);
+    return this.#find(id);
   }
 
   remove(id: SegmentId): void {
-    this.#close(id);
-    this.#sealedBytes.delete(id);
+    this.#mustBeOpen();
+    this.#forget(id);
     for (const path of [this.#pathOf(id), `${this.#pathOf(id)}-lock`]) unlinkIfThere(path);
+    // If it stays there, on a full disk, nothing comes of it: ids are not reused.
+    if (this.#sums.has(id)) this.table.applyOwn(sumsKey(id), null, () => {});
+    this.#sums.forget(id);
   }
 
   quarantine(id: SegmentId, why: string): void {
-    this.#close(id);
-    this.#sealedBytes.delete(id);
-    const slug = why
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .slice(0, 60);
-    const name = `quarantine-${String(id).padStart(10, '0')}-${slug}-${Date.now()}.mdb`;
-    renameSync(this.#pathOf(id), join(this.#directory, name));
+    this.#mustBeOpen();
+    this.#forget(id);
+    this.#sums.forget(id);
+    renameSync(this.#pathOf(id), join(this.#directory, quarantineName(id, why, Date.now())));
     unlinkIfThere(`${this.#pathOf(id)}-lock`);
   }
 
   freeBytes(): number {
-    const { bavail, bsize } = statfsSync(this.#directory);
-    return bavail * bsize;
+    try {
+      return freeBytesOf(this.#directory);
+    } catch {
+      return 0; // It is gone: the next write says so.
+    }
   }
 
   close(): Promise<void> {
@@ -134,6 +153,7 @@ class LmdbStore implements SegmentStore {
   }
 
   async #closeAll(): Promise<void> {
+    await this.#sums.close();
     await this.#line.idle();
     this.#line.close();
     for (const id of [...this.#open.keys()]) this.#close(id);
@@ -142,43 +162,62 @@ class LmdbStore implements SegmentStore {
   }
 
   #isSealed(id: SegmentId): boolean {
-    if (this.#sealedBytes.has(id)) return true;
-    const open = this.#open.get(id);
+    // A sealed file that was cut to nothing would else look new.
+    if (this.#sealedBytes.has(id) || this.#sums.has(id)) return true;
     let isSealed: boolean;
-    if (open !== undefined) isSealed = open.segment.isSealed;
-    else {
-      try {
-        checkLmdbFile(this.#pathOf(id));
-        const environment = openEnvironment(this.#pathOf(id), SEGMENT_MAP_BYTES);
-        isSealed = environment.getBinary(SEALED_MARK) !== undefined;
-        this.#track(environment.close());
-      } catch {
-        return true; // Whoever opens it will hear what is wrong.
-      }
+    try {
+      isSealed = this.#open.get(id)?.segment.isSealed ?? isSealedFile(this.#pathOf(id));
+    } catch {
+      return true; // Whoever opens it will hear what is wrong.
     }
     if (isSealed) this.#sealedBytes.set(id, sizeOf(this.#pathOf(id)));
     return isSealed;
   }
 
+  #find(id: SegmentId): LmdbSegment {
+    this.#mustBeOpen();
+    const open = this.#open.get(id);
+    if (open !== undefined) return open.segment;
+    const path = this.#pathOf(id);
+    if (!isThere(path)) throw new StoreError('corrupt', `there is no segment ${path}`);
+    const sealedBytes = this.#sums.bytesOf(id);
+    if (sealedBytes !== undefined && sizeOf(path) !== sealedBytes)
+      throw corrupt(path, `was sealed with ${sealedBytes} bytes and has ${sizeOf(path)}`);
+    return this.#openSegment(id);
+  }
+
   #openSegment(id: SegmentId): LmdbSegment {
     const path = this.#pathOf(id);
-    checkIfThere(path);
+    if (!this.#checked.has(id)) checkIfThere(path, 'segment');
     const environment = openEnvironment(path, SEGMENT_MAP_BYTES);
-    const segment = new LmdbSegment(
+    const segment = new LmdbSegment({
       id,
+      file: new GrowingFile(path),
       environment,
-      this.#line,
-      () => sizeOf(path),
-      () => this.#close(id),
-    );
+      line: this.#line,
+      onSealed: () => this.#sums.want(id),
+      onClosed: () => this.#close(id),
+    });
+    if (segment.isSealed) this.#checked.add(id);
     this.#open.set(id, { environment, segment });
     return segment;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed !== null) throw new StoreError('closed', 'the store is closed');
+  }
+
+  #forget(id: SegmentId): void {
+    this.#close(id);
+    this.#sealedBytes.delete(id);
+    this.#checked.delete(id);
   }
 
   #close(id: SegmentId): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
+    open.segment.markClosed();
     this.#track(open.environment.close());
   }
 
@@ -188,70 +227,26 @@ class LmdbStore implements SegmentStore {
   }
 
   #pathOf(id: SegmentId): string {
-    return join(this.#directory, `segment-${String(id).padStart(10, '0')}.mdb`);
+    return join(this.#directory, segmentName(id));
   }
 }
 
-class LmdbTable implements StateTableStore {
-  readonly #environment: Environment;
-  readonly #line: WriteLine;
-
-  constructor(environment: Environment, line: WriteLine) {
-    this.#environment = environment;
-    this.#line = line;
-  }
-
-  get(key: Uint8Array): Uint8Array | null {
-    return this.#environment.getBinary(bufferOf(key)) ?? null;
-  }
-
-  scan(prefix: Uint8Array, visit: (key: Uint8Array, value: Uint8Array) => boolean): void {
-    for (const { key, value } of this.#environment.getRange({ start: bufferOf(prefix) }))
-      if (!beginsWith(key, prefix) || !visit(key, value)) return;
-  }
-
-  apply(changes: readonly TableChange[], done: StoreDone): void {
-    const environment = this.#environment;
-    this.#line.push(
-      () =>
-        environment.batch(() => {
-          for (const { key, value } of changes) {
-            if (value === null) environment.remove(bufferOf(key));
-            else environment.put(bufferOf(key), bufferOf(value));
-          }
-        }),
-      done,
-    );
-  }
+/** LMDB maps what it opens, and believes it. @throws StoreError corrupt. */
+function checkIfThere(path: string, role: FileRole): void {
+  if (isThere(path)) checkLmdbFile(path, role);
 }
 
-/** @throws StoreError corrupt. */
-function openEnvironment(path: string, mapSize: number): Environment {
-  checkIfThere(path);
-  try {
-    return open<Buffer, Buffer>({
-      path,
-      noSubdir: true,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      compression: false,
-      cache: false,
-      mapSize,
-      overlappingSync: false,
-      maxDbs: 1,
-    });
-  } catch (cause) {
-    throw new StoreError('corrupt', `LMDB cannot open ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-}
-
-/** LMDB maps what it opens: a file that is shorter than it says would end the process. */
-function checkIfThere(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) checkLmdbFile(path);
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function freeBytesOf(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
 }
 
 function unlinkIfThere(path: string): void {
@@ -260,8 +255,4 @@ function unlinkIfThere(path: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

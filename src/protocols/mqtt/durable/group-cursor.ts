@@ -67,7 +67,7 @@ export class GroupCursor {
 
   /** The client has it, or it need not be sent. */
   settle(sequence: Sequence): void {
-    const at = this.#placeOf(sequence);
+    const at = this.#sequences[this.#head] === sequence ? this.#head : this.#placeOf(sequence);
     if (at < 0) return;
     this.#isSettled[at] = true;
     this.#raiseFloor();

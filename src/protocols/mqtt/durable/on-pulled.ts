@@ -4,14 +4,14 @@ import { drainQueue } from '../drain.js';
 import { type Group, groupOfOne } from '../plan.js';
 import { routeOf } from '../publish.js';
 import { fixedHeaderLength, frameLength } from '../publish-frame.js';
-import { storeRun } from '../run-view.js';
+import { describeRun } from '../run-view.js';
 import type { MqttSession } from '../session.js';
 import type { GroupCursor } from './group-cursor.js';
 import { pull } from './pull.js';
 
 type Pulled = Extract<QueueMessage, { kind: 'pulled' }>;
 
-/** Frames of one topic that wait as one run. */
+/** Frames that wait as one run. */
 const RUN_FRAMES_MAX = 256;
 
 /** An owner of logs has answered. */
@@ -41,16 +41,22 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
   pull(context, session);
 }
 
-/** Frames of an answer become runs in the queue of the session: as many of one topic together as there are. */
+/** Frames of an answer become runs in the queue of the session: as many together as the session gets in the same way. */
 class PulledRuns {
   readonly #context: MqttContext;
   readonly #session: MqttSession;
   readonly #frames: Uint8Array;
   readonly #sequences: Float64Array;
+  /** How the session gets messages of a topic, by the topic's number; null: not at all. */
+  readonly #receivers = new Map<number, Group | null>();
   #offset = 0;
   #index = 0;
-  #topic: Uint8Array = new Uint8Array(0);
+  /** The topic of the frame that was looked at last, as it stands in the frames. */
+  #topicOffset = 0;
+  #topicLength = 0;
   #receiver: Group | null = null;
+  /** Whether that frame has no properties. */
+  #isPlain = false;
 
   constructor(context: MqttContext, session: MqttSession, frames: Uint8Array, sequences: Float64Array) {
     this.#context = context;
@@ -70,33 +76,34 @@ class PulledRuns {
     const frames = this.#frames;
     const last = this.#index + count;
     while (this.#index < last) {
-      const sequence = this.#sequences[this.#index];
-      if (sequence < cursor.floor || cursor.has(sequence)) {
+      if (this.#isTaken(cursor)) {
         this.skip(1);
         continue;
       }
       const start = this.#offset;
       const first = this.#index;
-      const isPlain = this.#readTopic(start);
+      this.#look(start);
+      const receiver = this.#receiver;
       this.skip(1);
-      if (isPlain)
-        while (
-          this.#index < last &&
-          this.#index - first < RUN_FRAMES_MAX &&
-          frames[this.#offset] === frames[start] &&
-          this.#isSameTopic(this.#offset) &&
-          !cursor.has(this.#sequences[this.#index])
-        )
-          this.skip(1);
-      this.#enqueue(cursor, start, first);
+      while (this.#isPlain && this.#index < last && this.#index - first < RUN_FRAMES_MAX && frames[this.#offset] === frames[start]) {
+        if (this.#isTaken(cursor)) break;
+        this.#look(this.#offset);
+        if (!this.#isPlain || !isSameWay(this.#receiver, receiver)) break;
+        this.skip(1);
+      }
+      this.#enqueue(cursor, receiver, start, first);
     }
   }
 
-  #enqueue(cursor: GroupCursor, start: number, first: number): void {
-    const receiver = this.#receiver;
+  #isTaken(cursor: GroupCursor): boolean {
+    const sequence = this.#sequences[this.#index];
+    return sequence < cursor.floor || cursor.has(sequence);
+  }
+
+  #enqueue(cursor: GroupCursor, receiver: Group | null, start: number, first: number): void {
     const frames = this.#frames;
     const count = this.#index - first;
-    const sequences = this.#sequences.slice(first, this.#index);
+    const sequences = this.#sequences.subarray(first, this.#index);
     const publishedQos = (frames[start] >> 1) & 3;
     const qos = receiver === null ? 0 : (Math.min(publishedQos, receiver.qos) as 0 | 1 | 2);
     // Unsubscribed meanwhile, or nothing that is kept: it does not concern the session any more.
@@ -105,7 +112,7 @@ class PulledRuns {
       return;
     }
     for (const sequence of sequences) cursor.take(sequence);
-    const run = storeRun(frames, start, this.#offset - start, count, 5, this.#context.nowMs);
+    const run = describeRun(frames.subarray(start, this.#offset), count, 5, this.#context.nowMs);
     const retain = receiver.retainAsPublished === 1 ? ((frames[start] & 1) as 0 | 1) : 0;
     // The queue was nearly empty when this was asked for.
     const queue = this.#session.openQueue(this.#context.limits);
@@ -113,28 +120,45 @@ class PulledRuns {
     this.#session.updateReady();
   }
 
-  /** Finds out how the session subscribes to the topic. @returns whether the frame has no properties. */
-  #readTopic(offset: number): boolean {
+  /** Finds out how the session subscribes to the topic of the frame, and whether the frame has properties. */
+  #look(offset: number): void {
     const frames = this.#frames;
     const body = offset + fixedHeaderLength(frames, offset);
     const length = (frames[body] << 8) | frames[body + 1];
-    const topic = frames.subarray(body + 2, body + 2 + length);
-    if (Buffer.compare(topic, this.#topic) !== 0) {
-      this.#topic = topic;
-      const number = this.#context.transport.internTopic(topic);
-      const route = number < 0 ? null : routeOf(this.#context, number);
-      const receiver = route?.receivers.find(({ subscriber }) => subscriber === this.#session);
-      this.#receiver = receiver === undefined ? null : groupOfOne(receiver);
-    }
-    return frames[body + 2 + length + (((frames[offset] >> 1) & 3) > 0 ? 2 : 0)] === 0;
+    if (!this.#isLastTopic(body + 2, length)) this.#receiver = this.#receiverOf(body + 2, length);
+    this.#topicOffset = body + 2;
+    this.#topicLength = length;
+    this.#isPlain = frames[body + 2 + length + (((frames[offset] >> 1) & 3) > 0 ? 2 : 0)] === 0;
   }
 
-  #isSameTopic(offset: number): boolean {
+  #isLastTopic(offset: number, length: number): boolean {
+    if (length !== this.#topicLength) return false;
     const frames = this.#frames;
-    const topic = this.#topic;
-    const body = offset + fixedHeaderLength(frames, offset);
-    if (((frames[body] << 8) | frames[body + 1]) !== topic.length) return false;
-    for (let i = 0; i < topic.length; i += 1) if (frames[body + 2 + i] !== topic[i]) return false;
-    return frames[body + 2 + topic.length + (((frames[offset] >> 1) & 3) > 0 ? 2 : 0)] === 0;
+    const known = this.#topicOffset;
+    for (let i = 0; i < length; i += 1) if (frames[offset + i] !== frames[known + i]) return false;
+    return true;
   }
+
+  #receiverOf(offset: number, length: number): Group | null {
+    const number = this.#context.transport.internTopic(this.#frames.subarray(offset, offset + length));
+    if (number < 0) return null;
+    let receiver = this.#receivers.get(number);
+    if (receiver === undefined) {
+      const found = routeOf(this.#context, number).receivers.find(({ subscriber }) => subscriber === this.#session);
+      receiver = found === undefined ? null : groupOfOne(found);
+      this.#receivers.set(number, receiver);
+    }
+    return receiver;
+  }
+}
+
+function isSameWay(left: Group | null, right: Group | null): boolean {
+  if (left === right) return true;
+  if (left === null || right === null) return false;
+  return left.qos === right.qos && left.retainAsPublished === right.retainAsPublished && isSameBytes(left.identifiers, right.identifiers);
+}
+
+function isSameBytes(left: Uint8Array | null, right: Uint8Array | null): boolean {
+  if (left === null || right === null) return left === right;
+  return Buffer.compare(left, right) === 0;
 }

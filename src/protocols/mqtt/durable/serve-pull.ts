@@ -1,7 +1,8 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { GroupLog, RecordBatch, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
-import { messageOf } from '../record.js';
+import { FrameSink } from '../frame-sink.js';
+import { addPlainRecord, isPlainRecord, messageOf } from '../record.js';
 
 type Pull = Extract<QueueMessage, { kind: 'pull' }>;
 type Fetch = Extract<QueueMessage, { kind: 'fetch' }>;
@@ -12,16 +13,16 @@ const SEQUENCES_FIRST = 1024;
 /** Frames and their sequences on the way to a session. */
 class Answer {
   readonly groups: PulledGroup[] = [];
-  readonly #frames: Uint8Array[] = [];
   #sequences = new Float64Array(SEQUENCES_FIRST);
   #count = 0;
-  bytes = 0;
+  readonly frames: FrameSink = new FrameSink();
 
   get count(): number {
     return this.#count;
   }
 
-  add(sequence: Sequence, frame: Uint8Array): void {
+  /** The frame of this record has been added to `frames`. */
+  added(sequence: Sequence): void {
     if (this.#count === this.#sequences.length) {
       const grown = new Float64Array(this.#count * 2);
       grown.set(this.#sequences);
@@ -29,14 +30,12 @@ class Answer {
     }
     this.#sequences[this.#count] = sequence;
     this.#count += 1;
-    this.#frames.push(frame);
-    this.bytes += frame.length;
   }
 
   send(context: MqttContext, to: ShardId, ticket: number): void {
-    const { groups } = this;
+    const { groups, frames } = this;
     const sequences = new Uint8Array(this.#sequences.buffer, 0, this.#count * 8);
-    context.broker.sendQueueMessage(to, { kind: 'pulled', ticket, groups, sequences, frames: Buffer.concat(this.#frames, this.bytes) });
+    context.broker.sendQueueMessage(to, { kind: 'pulled', ticket, groups, sequences, frames: frames.bytes.subarray(0, frames.length) });
   }
 }
 
@@ -46,10 +45,10 @@ export function onPull(context: MqttContext, from: ShardId, message: Pull): void
   for (const [id, start] of message.from) {
     const log = context.journal.group(id);
     const messagesRoom = message.messagesMax - answer.count;
-    const bytesRoom = message.bytesMax - answer.bytes;
+    const bytesRoom = message.bytesMax - answer.frames.length;
     if (log === undefined || messagesRoom <= 0 || bytesRoom <= 0) continue;
     const before = answer.count;
-    const wanted = merge(log, message.filters, start, messagesRoom);
+    const wanted = wantedOf(log, message.filters, start, messagesRoom);
     const taken = log.readRecords(wanted.sequences, 0, wanted.count, bytesRoom, collect(context, answer));
     const isCaughtUp = taken === wanted.count && !wanted.isCut;
     const next = isCaughtUp ? Math.max(start, log.nextSequence) : taken === 0 ? start : wanted.sequences[taken - 1] + 1;
@@ -69,15 +68,23 @@ export function onFetch(context: MqttContext, from: ShardId, { ticket, group, se
 
 function collect(context: MqttContext, answer: Answer): (sequence: Sequence, partition: number, batch: RecordBatch) => boolean {
   return (sequence, _partition, batch) => {
+    if (isPlainRecord(batch)) {
+      if (addPlainRecord(answer.frames, batch)) answer.added(sequence);
+      return true;
+    }
     const message = messageOf(batch, context.nowMs);
     if (message === null) return true;
-    if (message.expiresAtMs > 0 && message.expiresAtMs <= context.nowMs) context.counters.droppedExpired += 1;
-    else answer.add(sequence, message.frame);
+    if (message.expiresAtMs > 0 && message.expiresAtMs <= context.nowMs) {
+      context.counters.droppedExpired += 1;
+      return true;
+    }
+    answer.frames.add(message.frame);
+    answer.added(sequence);
     return true;
   };
 }
 
-interface Merged {
+export interface Wanted {
   readonly sequences: Float64Array;
   readonly count: number;
   /** An index has more than was read. */
@@ -85,7 +92,7 @@ interface Merged {
 }
 
 /** What the indexes of the filters have from `start` on, each record once, at most `limit`. */
-function merge(log: GroupLog, filters: Pull['filters'], start: Sequence, limit: number): Merged {
+export function wantedOf(log: GroupLog, filters: Pull['filters'], start: Sequence, limit: number): Wanted {
   const lists: Float64Array[] = [];
   let end = Number.POSITIVE_INFINITY;
   for (const [filter, since] of filters) {
