@@ -208,16 +208,28 @@ export type PeerMessage =
   | { readonly kind: 'durable-remove'; readonly filter: string }
   | QueueMessage;
 
+/** Filters of a session, and from where on in groups where it is still before that. */
+export type FilterPositions = readonly (readonly [filter: string, since: GroupPositions])[];
+
 /** Between a session that outlives its connection and the owners of the logs that it reads; the protocol understands them. */
 export type QueueMessage =
   | {
       readonly kind: 'pull';
       readonly ticket: number;
       /** Which indexes, and from where on if that is further than the group's own position. */
-      readonly filters: readonly (readonly [filter: string, since: GroupPositions])[];
-      readonly from: GroupPositions;
+      readonly filters: FilterPositions;
+      /** Of each group: the position, and how many messages from there on are to be passed over. */
+      readonly from: readonly (readonly [group: GroupId, next: Sequence, skip: number])[];
       readonly messagesMax: number;
       readonly bytesMax: number;
+    }
+  /** How much there is for the filters. */
+  | { readonly kind: 'count-waiting'; readonly ticket: number; readonly filters: FilterPositions; readonly from: GroupPositions }
+  | {
+      readonly kind: 'waiting';
+      readonly ticket: number;
+      /** Groups that have some: how many, about how many bytes, and the sequence that the next record gets at least. */
+      readonly groups: readonly (readonly [group: GroupId, count: number, bytes: number, end: Sequence])[];
     }
   /** Exactly these records. */
   | { readonly kind: 'fetch'; readonly ticket: number; readonly group: GroupId; readonly sequences: readonly Sequence[] }

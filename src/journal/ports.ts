@@ -99,6 +99,8 @@ export interface SequenceIndex {
   readonly key: string;
   /** Committed entries that can still be read. */
   readonly count: number;
+  /** How many of them are `from` or later: exact but for the sealed segment that `from` falls into, where they count as if they lay evenly. */
+  countFrom(from: Sequence): number;
   /** Last committed sequence; 0 if there was none. */
   readonly last: Sequence;
   /** The records `from` to `from + count - 1` of the batch, which is of the open commit, belong to this index. In rising order within a batch. */

@@ -98,6 +98,8 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   'durable-added': true,
   'durable-remove': true,
   pull: true,
+  'count-waiting': true,
+  waiting: true,
   fetch: true,
   pulled: true,
   'release-received': true,

@@ -116,6 +116,7 @@ function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
     inflightMax: mqtt.inflight_max,
     queueMessagesMax: mqtt.queue_messages_max,
     queueBytesMax: mqtt.queue_bytes_max,
+    queueDropsOldest: mqtt.queue_overflow === 'drop-oldest',
     topicLevelsMax: mqtt.topic_levels_max,
     outputHighMarkBytes: mqtt.output_high_mark,
     outputLowMarkBytes: mqtt.output_low_mark,

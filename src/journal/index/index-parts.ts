@@ -42,16 +42,21 @@ export class IndexParts {
 
   /** Exact but for the one sealed segment that `trimmed` falls into: there, as if its sequences lay evenly. */
   get count(): number {
-    const { trimmed } = this;
+    return this.countFrom(this.trimmed);
+  }
+
+  countFrom(from: Sequence): number {
+    const start = Math.max(from, this.trimmed);
     const locators = this.#locators;
     let sum = 0;
     for (let place = 0; place < locators.length; place += 1) {
       const first = locators.firstAt(place);
       const last = locators.lastAt(place);
-      const share = first >= trimmed ? 1 : (last - trimmed + 1) / (last - first + 1);
+      if (last < start) continue;
+      const share = first >= start ? 1 : (last - start + 1) / (last - first + 1);
       sum += Math.ceil(locators.countAt(place) * share);
     }
-    for (const pages of this.#unsealed) sum += pages.countFrom(trimmed);
+    for (const pages of this.#unsealed) sum += pages.countFrom(start);
     return sum;
   }
 

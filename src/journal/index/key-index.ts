@@ -27,6 +27,10 @@ export class KeyIndex implements SequenceIndex, PendingList {
     return this.parts.count;
   }
 
+  countFrom(from: Sequence): number {
+    return this.parts.countFrom(from);
+  }
+
   get last(): Sequence {
     return this.parts.last;
   }

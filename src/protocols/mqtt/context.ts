@@ -20,6 +20,7 @@ import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/por
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
 import type { MqttLimits } from './limits.js';
 import { type PendingRun, PendingRuns } from './pending-runs.js';
@@ -123,6 +124,7 @@ export class MqttContext {
   readonly shards: readonly ShardId[];
   /** Sessions whose rows somebody waits for, and those whose progress is written now and then. */
   readonly dirtySessions: Set<MqttSession> = new Set();
+  readonly pullAnswer: PullAnswer = new PullAnswer();
   readonly lateProgress: Set<MqttSession> = new Set();
   /** What waits for commits, in their order. */
   readonly heldSends: HeldSends[] = [];

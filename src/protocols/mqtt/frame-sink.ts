@@ -5,7 +5,7 @@ const BYTES_FIRST = 16 * 1024;
 const LENGTH_BYTES = 2;
 const PACKET_ID_BYTES = 2;
 
-/** PUBLISH frames of MQTT 5 one behind the other, in memory that grows. What they are made of is copied once. */
+/** PUBLISH frames of MQTT 5 one behind the other, in memory that grows and is used again. */
 export class FrameSink {
   bytes: Uint8Array = new Uint8Array(0);
   length = 0;
@@ -51,6 +51,13 @@ export class FrameSink {
     bytes.set(payload.subarray(payloadOffset, payloadOffset + payloadLength), at);
     this.length = at + payloadLength;
     return true;
+  }
+
+  /** The frames so far, in memory of their own and no larger than they are. What comes next begins anew. */
+  cut(): Uint8Array {
+    const frames = this.bytes.slice(0, this.length);
+    this.length = 0;
+    return frames;
   }
 
   add(frame: Uint8Array): void {

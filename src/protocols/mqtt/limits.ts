@@ -17,6 +17,8 @@ export interface MqttLimits {
   readonly inflightMax: number;
   readonly queueMessagesMax: number;
   readonly queueBytesMax: number;
+  /** Of more than that the oldest are dropped, else the newest. */
+  readonly queueDropsOldest: boolean;
   readonly topicLevelsMax: number;
   readonly outputHighMarkBytes: number;
   readonly outputLowMarkBytes: number;

@@ -178,8 +178,8 @@ function admit(
   }
   session.updateReady();
   if (isPresent) resend(context, session);
+  onOnline(context, session); // Before anything is pulled: the limits of its queue are looked at.
   drainQueue(context, session);
-  onOnline(context, session);
 }
 
 function grantedKeepAlive(context: MqttContext, packet: ConnectPacket): number {

@@ -11,6 +11,8 @@ export interface RestoredFlight {
   readonly sequence: Sequence;
 }
 
+type BacklogGroup = readonly [group: GroupId, count: number, bytes: number, end: Sequence];
+
 /** What a session keeps in the journal: its record, its subscriptions, and how far it is in each group. */
 export class DurableSession {
   /** Random, for good: names the session to the owners of logs. */
@@ -22,6 +24,8 @@ export class DurableSession {
   readonly filters: Map<string, Map<GroupId, Sequence>> = new Map();
   /** Pulls under way: the ticket by owner. */
   readonly pulls: Map<ShardId, number> = new Map();
+  /** What the owners have told of the backlog, and who still has to; null if nobody was asked. */
+  backlog: { readonly awaited: Set<ShardId>; readonly groups: BacklogGroup[] } | null = null;
   /** Rows that the next turn writes. At first both: a session without its progress would begin anew. */
   isRecordDirty = true;
   isProgressDirty = true;

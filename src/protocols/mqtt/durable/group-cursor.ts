@@ -18,6 +18,11 @@ export class GroupCursor {
   /** The shard that has the log. */
   readonly owner: ShardId;
   isLive = false;
+  /** Messages from `next` on that the next pull passes over: the queue had no room for them. */
+  skip = 0;
+  /** Below `keepBelow` so many more messages are taken, and no others. */
+  keep = 0;
+  keepBelow: Sequence = 0;
   #next: Sequence;
   #sequences: Sequence[] = [];
   #isSettled: boolean[] = [];
@@ -63,6 +68,13 @@ export class GroupCursor {
     if (next <= this.#next) return;
     this.#next = next;
     this.#raiseFloor();
+  }
+
+  /** Whether the queue had room for the message when the client came back. */
+  admits(sequence: Sequence): boolean {
+    if (sequence >= this.keepBelow) return true;
+    this.keep -= 1;
+    return this.keep >= 0;
   }
 
   /** The client has it, or it need not be sent. */

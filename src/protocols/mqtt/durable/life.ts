@@ -2,8 +2,9 @@ import type { SubscribeRequest } from '../../../broker/ports.js';
 import type { GroupId, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
+import { countBacklog } from './backlog.js';
 import { DurableSession } from './durable-session.js';
-import { forgetPulls, pull } from './pull.js';
+import { forgetPulls } from './pull.js';
 import { deleteRows, readSession, writeTransient } from './rows.js';
 import { noteProgress, noteRecord } from './turn.js';
 
@@ -126,7 +127,7 @@ export function onOffline(context: MqttContext, session: MqttSession): void {
 
 /** The client is back: what was in flight has gone out again, and the rest follows. */
 export function onOnline(context: MqttContext, session: MqttSession): void {
-  pull(context, session);
+  if (session.durable !== null) countBacklog(context, session);
 }
 
 /** The session has ended: its rows and indexes go. */

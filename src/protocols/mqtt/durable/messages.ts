@@ -1,5 +1,6 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
+import { onCountWaiting, onWaiting, ownerAnswered } from './backlog.js';
 import { onSessionMoved, relocateFilters } from './life.js';
 import { onPulled } from './on-pulled.js';
 import { pull } from './pull.js';
@@ -10,6 +11,7 @@ import { onFetch, onPull } from './serve-pull.js';
   Between a session that outlives its connection and the owners of logs:
 
     pull, fetch        -> pulled                    what the indexes of its filters have; exactly these records
+    count-waiting      -> waiting                   how much that is
     release-received   -> received-released         PUBREL of its client
     forget-session, session-moved                   it has ended; its rows are on another shard now
 */
@@ -20,6 +22,12 @@ export function onQueueMessage(context: MqttContext, from: ShardId, message: Que
       return;
     case 'fetch':
       onFetch(context, from, message);
+      return;
+    case 'count-waiting':
+      onCountWaiting(context, from, message);
+      return;
+    case 'waiting':
+      onWaiting(context, from, message);
       return;
     case 'pulled': {
       const fetch = context.fetches.get(message.ticket);
@@ -61,6 +69,7 @@ export function onLogOwnerReplaced(context: MqttContext, owner: ShardId): void {
       cursor.isLive = false;
       if (context.journal.isVolatile(group)) durable.cursors.delete(group);
     }
+    ownerAnswered(context, session, durable, owner);
     pull(context, session);
   }
   relocateFilters(context);

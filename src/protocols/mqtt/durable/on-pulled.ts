@@ -23,7 +23,7 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
   if (durable === null) return;
   durable.pulls.delete(from);
   if (session.slot < 0) return;
-  const sequences = new Float64Array(message.sequences.slice().buffer);
+  const sequences = numbersOf(message.sequences);
   const reader = new PulledRuns(context, session, message.frames, sequences);
   for (const [group, count, next, isCaughtUp] of message.groups) {
     const cursor = durable.cursors.get(group);
@@ -39,6 +39,12 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
   context.lateProgress.add(session);
   drainQueue(context, session);
   pull(context, session);
+}
+
+/** Of another shard's answer they lie anywhere, of our own as they should. */
+function numbersOf(bytes: Uint8Array): Float64Array {
+  const { buffer, byteOffset, length } = bytes;
+  return byteOffset % 8 === 0 ? new Float64Array(buffer, byteOffset, length / 8) : new Float64Array(bytes.slice().buffer);
 }
 
 /** Frames of an answer become runs in the queue of the session: as many together as the session gets in the same way. */
@@ -76,7 +82,7 @@ class PulledRuns {
     const frames = this.#frames;
     const last = this.#index + count;
     while (this.#index < last) {
-      if (this.#isTaken(cursor)) {
+      if (this.#isTaken(cursor) || !cursor.admits(this.#sequences[this.#index])) {
         this.skip(1);
         continue;
       }
@@ -86,7 +92,7 @@ class PulledRuns {
       const receiver = this.#receiver;
       this.skip(1);
       while (this.#isPlain && this.#index < last && this.#index - first < RUN_FRAMES_MAX && frames[this.#offset] === frames[start]) {
-        if (this.#isTaken(cursor)) break;
+        if (this.#isTaken(cursor) || cursor.keepBelow > this.#sequences[this.#index]) break;
         this.#look(this.#offset);
         if (!this.#isPlain || !isSameWay(this.#receiver, receiver)) break;
         this.skip(1);

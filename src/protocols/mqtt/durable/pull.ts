@@ -13,7 +13,7 @@ const LIVE_QUEUE_MAX = 1024;
 /** Asks the owners of logs for what the session has not got, where it is behind. Costs little where it is not. */
 export function pull(context: MqttContext, session: MqttSession): void {
   const { durable } = session;
-  if (durable === null || session.slot < 0 || session.isCongested) return;
+  if (durable === null || session.slot < 0 || session.isCongested || durable.backlog !== null) return;
   const { queue } = session;
   if (queue !== null && (queue.length >= QUEUE_LOW || queue.bytes >= PULL_BYTES)) return;
   let owners: Set<ShardId> | null = null;
@@ -26,8 +26,12 @@ export function pull(context: MqttContext, session: MqttSession): void {
 }
 
 function pullFrom(context: MqttContext, session: MqttSession, durable: DurableSession, owner: ShardId): void {
-  const from: [number, number][] = [];
-  for (const cursor of durable.cursors.values()) if (cursor.owner === owner && !cursor.isLive) from.push([cursor.group, cursor.next]);
+  const from: [number, number, number][] = [];
+  for (const cursor of durable.cursors.values()) {
+    if (cursor.owner !== owner || cursor.isLive) continue;
+    from.push([cursor.group, cursor.next, cursor.skip]);
+    cursor.skip = 0;
+  }
   const ticket = context.takeTicket();
   durable.pulls.set(owner, ticket);
   context.pulls.set(ticket, session);
@@ -45,6 +49,7 @@ function pullFrom(context: MqttContext, session: MqttSession, durable: DurableSe
 export function forgetPulls(context: MqttContext, durable: DurableSession): void {
   for (const ticket of durable.pulls.values()) context.pulls.delete(ticket);
   durable.pulls.clear();
+  durable.backlog = null;
 }
 
 /**

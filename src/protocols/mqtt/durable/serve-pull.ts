@@ -9,11 +9,12 @@ type Fetch = Extract<QueueMessage, { kind: 'fetch' }>;
 type PulledGroup = Extract<QueueMessage, { kind: 'pulled' }>['groups'][number];
 
 const SEQUENCES_FIRST = 1024;
+const SKIP_STEP = 16_384;
 
-/** Frames and their sequences on the way to a session. */
-class Answer {
-  readonly groups: PulledGroup[] = [];
-  #sequences = new Float64Array(SEQUENCES_FIRST);
+/** Frames and their sequences on the way to a session. One serves all questions of a shard: it is empty between them. */
+export class PullAnswer {
+  groups: PulledGroup[] = [];
+  #sequences: Float64Array = new Float64Array(SEQUENCES_FIRST);
   #count = 0;
   readonly frames: FrameSink = new FrameSink();
 
@@ -33,21 +34,25 @@ class Answer {
   }
 
   send(context: MqttContext, to: ShardId, ticket: number): void {
-    const { groups, frames } = this;
-    const sequences = new Uint8Array(this.#sequences.buffer, 0, this.#count * 8);
-    context.broker.sendQueueMessage(to, { kind: 'pulled', ticket, groups, sequences, frames: frames.bytes.subarray(0, frames.length) });
+    const { groups } = this;
+    const sequences = new Uint8Array(this.#sequences.buffer.slice(0, this.#count * 8));
+    const frames = this.frames.cut();
+    this.groups = [];
+    this.#count = 0;
+    context.broker.sendQueueMessage(to, { kind: 'pulled', ticket, groups, sequences, frames });
   }
 }
 
 /** A session of this or another shard asks for what the indexes of its filters have. */
 export function onPull(context: MqttContext, from: ShardId, message: Pull): void {
-  const answer = new Answer();
-  for (const [id, start] of message.from) {
+  const answer = context.pullAnswer;
+  for (const [id, position, skip] of message.from) {
     const log = context.journal.group(id);
     const messagesRoom = message.messagesMax - answer.count;
     const bytesRoom = message.bytesMax - answer.frames.length;
     if (log === undefined || messagesRoom <= 0 || bytesRoom <= 0) continue;
     const before = answer.count;
+    const start = skip === 0 ? position : positionBehind(log, message.filters, position, skip);
     const wanted = wantedOf(log, message.filters, start, messagesRoom);
     const taken = log.readRecords(wanted.sequences, 0, wanted.count, bytesRoom, collect(context, answer));
     const isCaughtUp = taken === wanted.count && !wanted.isCut;
@@ -57,16 +62,28 @@ export function onPull(context: MqttContext, from: ShardId, message: Pull): void
   answer.send(context, from, message.ticket);
 }
 
+/** Where the next message is, when `skip` of those from `start` on were passed over. */
+function positionBehind(log: GroupLog, filters: Pull['filters'], start: Sequence, skip: number): Sequence {
+  let position = start;
+  for (let rest = skip; rest > 0; ) {
+    const { sequences, count } = wantedOf(log, filters, position, Math.min(rest, SKIP_STEP));
+    if (count === 0) break;
+    position = sequences[count - 1] + 1;
+    rest -= count;
+  }
+  return position;
+}
+
 /** Exactly these records, as far as they are there. */
 export function onFetch(context: MqttContext, from: ShardId, { ticket, group, sequences }: Fetch): void {
-  const answer = new Answer();
+  const answer = context.pullAnswer;
   const log = context.journal.group(group);
   log?.readRecords(Float64Array.from(sequences), 0, sequences.length, Number.POSITIVE_INFINITY, collect(context, answer));
   answer.groups.push([group, answer.count, 0, false]);
   answer.send(context, from, ticket);
 }
 
-function collect(context: MqttContext, answer: Answer): (sequence: Sequence, partition: number, batch: RecordBatch) => boolean {
+function collect(context: MqttContext, answer: PullAnswer): (sequence: Sequence, partition: number, batch: RecordBatch) => boolean {
   return (sequence, _partition, batch) => {
     if (isPlainRecord(batch)) {
       if (addPlainRecord(answer.frames, batch)) answer.added(sequence);
