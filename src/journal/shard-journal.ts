@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { SegmentStore, StoreError } from '../storage/ports.js';
+import { Compaction } from './log/compaction.js';
 import type { Group } from './log/group.js';
 import { Lane, type LaneLimits } from './log/lane.js';
 import type { Partition } from './log/partition.js';
@@ -67,6 +68,7 @@ export class ShardJournal implements Journal {
   readonly #lanes: readonly Lane[];
   readonly #byId = new Map<GroupId, Group>();
   readonly #retention: Retention;
+  readonly #compaction: Compaction;
   #commits: Commit[] = [];
   #nextFreeSpaceMs = 0;
   /** The store said so; the tick finds out whether it still is. */
@@ -99,6 +101,7 @@ export class ShardJournal implements Journal {
     this.sessionGroups = all.filter(({ id }) => isSessionGroup(id));
     for (const group of all) this.#byId.set(group.id, group);
     this.#retention = new Retention(this.#lanes, log);
+    this.#compaction = new Compaction(this.#lanes, () => clock.nowMs(), log);
   }
 
   get pendingBytes(): number {
@@ -171,6 +174,7 @@ export class ShardJournal implements Journal {
     }
     for (const lane of this.#lanes) lane.onTick(nowMs);
     this.#retention.onTick(nowMs);
+    if (this.state === 'writable') this.#compaction.onTick(nowMs);
   }
 
   /** What was appended is flushed before the stores close. */
@@ -183,6 +187,7 @@ export class ShardJournal implements Journal {
       });
     }
     this.#isClosed = true;
+    await this.#compaction.close();
     for (const lane of this.#lanes) await lane.store.close();
   }
 

@@ -40,6 +40,8 @@ export class BatchView {
   valueOffset = 0;
   /** -1: none, a tombstone. */
   valueLength = -1;
+  /** Where the count of headers stands. */
+  headersAt = 0;
   /** Of the first header, behind the count. */
   headersOffset = 0;
   headersCount = 0;
@@ -142,6 +144,7 @@ export class BatchView {
     this.valueOffset = this.#next;
     if (this.valueLength > 0) this.#next += this.valueLength;
     this.#checkWithin(end);
+    this.headersAt = this.#next;
     this.headersCount = this.#readInteger();
     this.headersOffset = this.#next;
     this.#checkWithin(end);

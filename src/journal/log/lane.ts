@@ -9,6 +9,7 @@ import { EntryBuilder, EntryMemory } from './entry-builder.js';
 import { Group, type GroupHost } from './group.js';
 import { type PendingBytes, Writers } from './pending-batch.js';
 import { recover } from './recovery.js';
+import { finishRewrite } from './rewrite.js';
 import { Segments } from './segments.js';
 import { Tail } from './tail.js';
 
@@ -69,12 +70,15 @@ export class Lane implements GroupHost {
   readonly store: SegmentStore;
   /** By retention, since the start. */
   segmentsRemoved = 0;
+  /** By compaction, since the start. */
+  segmentsRewritten = 0;
   readonly #options: LaneOptions;
   readonly #tail: Tail;
   readonly #builder: EntryBuilder;
   #active: OpenSegment;
   #draining: OpenSegment[] = [];
   #flights: Flight[] = [];
+  #idLast: SegmentId = 0;
 
   /** Opens what is there and reads what a start needs. @throws StoreError. */
   constructor(options: LaneOptions) {
@@ -88,6 +92,7 @@ export class Lane implements GroupHost {
     this.#tail = new Tail(memory, limits.tailBytes);
     this.segments = new Segments(store, this.#tail, limits.cacheBytes, log);
     this.groups = groups.map((id) => new Group(id, store.table, this));
+    finishRewrite(store);
     const unsealed = recover(store, this.segments, this.groups, log).map((segment) => this.#track(segment));
     this.#active = unsealed.pop() ?? this.#create();
     this.#draining = unsealed;
@@ -148,6 +153,22 @@ export class Lane implements GroupHost {
     if (this.#active.bytes > 0) this.#rotate();
   }
 
+  /** For a segment that is not there yet. */
+  takeSegmentId(): SegmentId {
+    let id = this.#idLast + 1;
+    for (const { id: taken } of this.store.list()) id = Math.max(id, taken + 1);
+    this.#idLast = id;
+    return id;
+  }
+
+  /** Whether the changes of tables in it are in their checkpoints; if not, they soon will be. */
+  isCheckpointed(id: SegmentId): boolean {
+    const lastIndexOf = (group: GroupId): number => this.segments.guarded(id, group, () => this.segments.reader(id).lastIndexOf(group), 0);
+    const waiting = this.groups.filter(({ id: group, tables }) => tables.checkpointedIndex < lastIndexOf(group));
+    for (const { tables } of waiting) tables.requestCheckpoint();
+    return waiting.length === 0;
+  }
+
   isSealed(id: SegmentId): boolean {
     return id !== this.#active.segment.id && !this.#draining.some(({ segment }) => segment.id === id);
   }
@@ -181,9 +202,7 @@ export class Lane implements GroupHost {
   }
 
   #create(): OpenSegment {
-    let id = 1;
-    for (const { id: taken } of this.store.list()) id = Math.max(id, taken + 1);
-    return this.#track(this.store.create(id));
+    return this.#track(this.store.create(this.takeSegmentId()));
   }
 
   #track(segment: WritableSegment): OpenSegment {

@@ -183,6 +183,20 @@ export class Partition implements PartitionLog {
     if (this.sealed.length > 1 && this.sealed[this.sealed.length - 2].first > part.first) this.sealed.sort((a, b) => a.first - b.first);
   }
 
+  /** A segment was written again. @param part what is left there; null if nothing. */
+  replaceSealed(segment: number, part: SealedPart | null): void {
+    const at = this.sealed.findIndex((it) => it.segment === segment);
+    if (at < 0) return;
+    const [old] = this.sealed.splice(at, 1);
+    this.group.records.countAlive(segment, -1);
+    this.#forget(old);
+    if (part === null) return;
+    this.sealed.splice(at, 0, part);
+    this.group.records.countAlive(part.segment, 1);
+    this.bytes += part.bytes;
+    this.records += part.records;
+  }
+
   rowsOf(segment: number): BatchRows | undefined {
     return this.unsealed.find((rows) => rows.segment === segment);
   }

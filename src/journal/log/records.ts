@@ -200,6 +200,7 @@ export class Records implements BlockKeeper {
     this.#pageSegment = 0;
     if (span === null) return;
     this.#sealed.push({ segment, ...span });
+    this.#sealed.sort((a, b) => a.first - b.first); // Numbers do not tell: some segments were written again.
     this.#sawSequence(span.end);
     readParts(footers, id, (key, part) => {
       const partition = this.#owner.partitionFor(key);
@@ -217,8 +218,9 @@ export class Records implements BlockKeeper {
   }
 
   /** A segment was written again under another number. */
-  onReplaced(segment: SegmentId, fresh: SegmentId): void {
+  onReplaced(segment: SegmentId, fresh: SegmentId, hasEntries: boolean): void {
     for (const span of this.#sealed) if (span.segment === segment) span.segment = fresh;
+    if (!hasEntries) this.#sealed = this.#sealed.filter((span) => span.segment !== fresh);
     if (this.#pageSegment === segment) this.#pageSegment = 0;
   }
 

@@ -57,11 +57,7 @@ export class Retention {
     for (const lane of this.#lanes) {
       for (const { id, isSealed, isQuarantined } of lane.store.list()) {
         if (!isSealed || isQuarantined || !lane.isSealed(id) || lane.groups.some(({ records }) => records.isAlive(id))) continue;
-        const lastIndexOf = (group: number): number =>
-          lane.segments.guarded(id, group, () => lane.segments.reader(id).lastIndexOf(group), 0);
-        const waits = lane.groups.filter(({ id: group, tables }) => tables.checkpointedIndex < lastIndexOf(group));
-        for (const { tables } of waits) tables.requestCheckpoint();
-        if (waits.length > 0) continue;
+        if (!lane.isCheckpointed(id)) continue;
         for (const { keepers } of lane.groups) for (const keeper of keepers) keeper.onRemoved(id);
         lane.segments.remove(id);
         lane.segmentsRemoved += 1;
