@@ -19,7 +19,14 @@ const TOPIC = 0;
 const LIMITS: MqttLimits = {
   ...{ connectionsMax: CONNECTIONS_MAX, connectTimeoutMs: 10_000, packetBytesMax: 2_000_000, topicAliasMax: 10, receiveMax: 65_535 },
   ...{ keepAliveMaxSeconds: 0, sessionExpiryMaxSeconds: 3_600, clientIdBytesMax: 65_535, inflightMax: 16_384, queueMessagesMax: 100_000 },
-  ...{ queueBytesMax: 1 << 26, queueDropsOldest: true, topicLevelsMax: 128, outputHighMarkBytes: 1 << 20, outputLowMarkBytes: 1 << 18, outputBytesMax: 1 << 26 },
+  ...{
+    queueBytesMax: 1 << 26,
+    queueDropsOldest: true,
+    topicLevelsMax: 128,
+    outputHighMarkBytes: 1 << 20,
+    outputLowMarkBytes: 1 << 18,
+    outputBytesMax: 1 << 26,
+  },
   ...{ journalPendingBytesMax: 1 << 26, acknowledgesBeforeFlush: false },
 };
 

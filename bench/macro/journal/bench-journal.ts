@@ -18,9 +18,9 @@ export const SETTINGS: PartitionSettings = {
   tombstoneMs: 0,
 };
 
-export function openBenchJournal(directory: string, log: Logger = SILENT_LOGGER): ShardJournal {
+export function openBenchJournal(directory: string, log: Logger = SILENT_LOGGER, segmentBytes: number = 128 * MIB): ShardJournal {
   const store = openLmdbStore({ directory, flushDeadlineMs: 60_000 });
-  const limits = { segmentBytes: 128 * MIB, segmentAgeMs: 86_400_000, tailBytes: 32 * MIB, cacheBytes: 32 * MIB };
+  const limits = { segmentBytes, segmentAgeMs: 86_400_000, tailBytes: 32 * MIB, cacheBytes: 32 * MIB };
   return new ShardJournal({
     lanes: [{ store, groups: groupsOfLane(0, SHAPE), limits }],
     shape: SHAPE,

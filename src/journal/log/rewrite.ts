@@ -18,8 +18,8 @@ import type { Segments } from './segments.js';
 */
 const NOTE_KEY: Uint8Array = Buffer.from('rewrite');
 const NOTE_BYTES = 16;
-const PORTION_BYTES = 1024 * 1024;
-/** Entries between two pauses. */
+/** Between two pauses. */
+const PORTION_BYTES = 256 * 1024;
 const PORTION_ENTRIES = 256;
 
 export interface RewriteTools {
@@ -96,8 +96,8 @@ async function copyEntries(
             else {
               const fresh = keepEntry(kept, entryIndex, entry, sieve);
               if (fresh !== null) portion.push({ group: entryGroup, index: entryIndex, bytes: fresh });
-              bytes += fresh?.length ?? 0;
             }
+            bytes += entry.length;
             [group, index] = [entryGroup, entryIndex + 1];
             seen += 1;
             return isFine && seen < PORTION_ENTRIES && bytes < PORTION_BYTES;
