@@ -71,6 +71,13 @@ export const ERROR_TABLE = {
     title: 'stream cannot be as asked for',
     cure: 'Correct it; `robust-ctl stream list` shows the streams that there are',
   },
+  'RMQ-1023': { title: 'not found', cure: 'Look for the name with `robust-ctl stream list` or `robust-ctl session list`' },
+  'RMQ-1024': {
+    title: 'shards did not answer',
+    cure: 'Try again in some seconds; `robust-server status` and the log of the server show how they are',
+  },
+  'RMQ-1025': { title: 'not confirmed', cure: 'Answer y, or give --yes where nobody can be asked' },
+  'RMQ-1026': { title: 'output cannot be written', cure: 'Give this user the right to write there, or make room' },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -136,7 +136,7 @@ export interface GroupLog {
   /**
    * The records of `sequences[from..to)`, rising. `batch` is positioned at the record and valid during the call. Records that are gone (retention,
    * corruption) are skipped: the caller sees which did not come. Ends when `visit` returns false or after about `bytesMax` of batches were
-   * read. @returns how many of the sequences were dealt with.
+   * read. @returns how many of the sequences were dealt with. @throws StoreError busy: ask again later.
    */
   readRecords(sequences: Float64Array, from: number, to: number, bytesMax: number, visit: RecordVisitor): number;
   /** Brings the records into memory in the background. Never rejects. */

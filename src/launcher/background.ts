@@ -84,7 +84,7 @@ export function tellStarter(message: StartMessage): void {
 /** Ends when the server has ended. Throws RMQ-1009 if none runs, RMQ-1011 if it does not end. @returns its pid, if known. */
 export async function stopRunning(dataPath: string): Promise<number | null> {
   const pid = readPid(dataPath); // Before it ends: it takes the file away.
-  if ((await askControl(dataPath, 'stop', 5000)) === null && !(await isLocked(dataPath))) throw notRunning(dataPath);
+  if ((await askControl(dataPath, { verb: 'stop' }, 5000)) === null && !(await isLocked(dataPath))) throw notRunning(dataPath);
   if (!(await waitForUnlock(dataPath, STOP_DEADLINE_MS))) {
     throw new BrokerError('RMQ-1011', `(pid ${pid ?? 'unknown'}, ${STOP_DEADLINE_MS} ms)`);
   }

@@ -2,7 +2,16 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { BrokerError, describeError, systemCodeOf } from '../base/errors.js';
 import { askControl } from './control-client.js';
-import { CONTROL_REQUEST, type ControlAnswer, controlPathOf, LineBuffer, parseLine } from './control-wire.js';
+import {
+  CONTROL_REQUEST,
+  type ControlAnswer,
+  type ControlQuestion,
+  type ControlRequest,
+  controlPathOf,
+  LineBuffer,
+  parseLine,
+  REQUEST_BYTES_MAX,
+} from './control-wire.js';
 import { inUse } from './data-lock.js';
 
 /** What the server does for each request. What they throw is sent as the error. */
@@ -11,7 +20,13 @@ export interface ControlVerbs {
   reload(): unknown;
   /** Begins to stop. */
   stop(): void;
+  ask(question: ControlQuestion): Promise<unknown>;
 }
+
+/** The request must be there by then. */
+const REQUEST_MS_MAX = 10_000;
+/** Two rounds of questions to shards, and an answer that is long. */
+const ANSWER_MS_MAX = 60_000;
 
 export interface ControlServer {
   close(): void;
@@ -23,7 +38,7 @@ export interface ControlServer {
  */
 export async function openControlServer(dataPath: string, verbs: ControlVerbs): Promise<ControlServer> {
   const path = controlPathOf(dataPath);
-  if ((await askControl(dataPath, 'status', 1000)) !== null) throw inUse(dataPath);
+  if ((await askControl(dataPath, { verb: 'status' }, 1000)) !== null) throw inUse(dataPath);
   rmSync(path, { force: true });
 
   const sockets = new Set<Socket>();
@@ -54,22 +69,42 @@ function listenOn(server: Server, path: string): Promise<void> {
 }
 
 function serve(socket: Socket, verbs: ControlVerbs): void {
-  const buffer = new LineBuffer();
+  const buffer = new LineBuffer(REQUEST_BYTES_MAX);
   socket.setEncoding('utf8');
-  socket.setTimeout(10_000, () => socket.destroy());
+  socket.setTimeout(REQUEST_MS_MAX, () => socket.destroy());
   socket.on('error', () => socket.destroy()); // The client went away.
   socket.on('data', (chunk) => {
     try {
       const line = buffer.push(String(chunk));
       if (line === null) return;
       socket.removeAllListeners('data');
+      socket.setTimeout(ANSWER_MS_MAX);
       const request = parseLine(line, CONTROL_REQUEST);
-      if (request === null) throw new BrokerError('RMQ-1015', '(the request is not understood)');
-      answer(socket, { ok: true, body: verbs[request.verb]() ?? null });
+      if (request === null)
+        throw new BrokerError('RMQ-1015', '(the request is not understood)', { cure: 'Use the robust-ctl of the server' });
+      Promise.resolve(bodyOf(request, verbs)).then(
+        (body) => answer(socket, { ok: true, body: body ?? null }),
+        (error) => refuse(socket, error),
+      );
     } catch (error) {
-      answer(socket, { ok: false, error: describeError(error) });
+      refuse(socket, error);
     }
   });
+}
+
+function bodyOf(request: ControlRequest, verbs: ControlVerbs): unknown {
+  switch (request.verb) {
+    case 'status':
+    case 'reload':
+    case 'stop':
+      return verbs[request.verb]();
+    default:
+      return verbs.ask(request);
+  }
+}
+
+function refuse(socket: Socket, error: unknown): void {
+  answer(socket, { ok: false, code: error instanceof BrokerError ? error.code : '', error: describeError(error) });
 }
 
 function answer(socket: Socket, content: ControlAnswer): void {

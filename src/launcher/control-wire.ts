@@ -1,30 +1,64 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BrokerError } from '../base/errors.js';
+import { STREAM_SCHEMA, type StreamSettings } from '../settings/journal-schema.js';
 
 /*
   The control channel: a socket in the data directory that only the owner of the directory may open. One request, one answer, each
-  one line of JSON; then the client closes. A `stop` is answered when it has begun.
+  one line of JSON; then the client closes. A `stop` is answered when it has begun. What is long comes in pages: a request each, that says
+  where to go on.
 
-    {"verb":"status"}   ->   {"ok":true,"body":{...}}
-    {"verb":"reload"}   ->   {"ok":false,"error":"RMQ-1002 settings are not valid ..."}
+    {"verb":"status"}                                            ->   {"ok":true,"body":{...}}
+    {"verb":"reload"}                                            ->   {"ok":false,"code":"RMQ-1002","error":"RMQ-1002 settings are ..."}
+    {"verb":"stream-read","stream":3,"from":[[0,1200],[1,0]]}    ->   {"ok":true,"body":{"partitions":[...],"silent":[]}}
 */
 
-export const CONTROL_LINE_BYTES_MAX = 1_048_576;
+export const REQUEST_BYTES_MAX = 1_048_576;
+/** A page is about 500 kB, but holds one record at least: as base64 that of the longest MQTT packet has 342 MiB. */
+export const ANSWER_BYTES_MAX: number = 384 * 2 ** 20;
+/** Of one `stream-read`. */
+export const PLACES_MAX = 500;
+/** Of one `session-list`. */
+export const SESSIONS_MAX = 1000;
 
 /** The kernel's limit for the path of a socket, with its final zero. */
 const SOCKET_PATH_BYTES_MAX = 107;
 
-export const CONTROL_REQUEST: z.ZodType<ControlRequest> = z.strictObject({ verb: z.enum(['status', 'reload', 'stop']) });
-export interface ControlRequest {
-  readonly verb: 'status' | 'reload' | 'stop';
-}
+export type ControlRequest = { readonly verb: 'status' | 'reload' | 'stop' } | ControlQuestion;
+
+/** What the node is asked. */
+export type ControlQuestion =
+  | { readonly verb: 'stream-list' }
+  | { readonly verb: 'stream-describe'; readonly name: string }
+  | { readonly verb: 'stream-create'; readonly stream: StreamSettings }
+  | { readonly verb: 'stream-delete'; readonly name: string }
+  | { readonly verb: 'stream-read'; readonly stream: number; readonly from: readonly (readonly [partition: number, offset: number])[] }
+  | { readonly verb: 'stream-seek'; readonly stream: number; readonly timestampMs: number }
+  | { readonly verb: 'session-list'; readonly after: string; readonly limit: number; readonly match: string }
+  | { readonly verb: 'session-show'; readonly clientId: string }
+  | { readonly verb: 'session-delete'; readonly clientId: string }
+  | { readonly verb: 'journal-status' };
+
+const whole = z.int().min(0);
+
+export const CONTROL_REQUEST: z.ZodType<ControlRequest, unknown> = z.discriminatedUnion('verb', [
+  z.strictObject({ verb: z.enum(['status', 'reload', 'stop', 'stream-list', 'journal-status']) }),
+  z.strictObject({ verb: z.enum(['stream-describe', 'stream-delete']), name: z.string() }),
+  z.strictObject({ verb: z.literal('stream-create'), stream: STREAM_SCHEMA }),
+  z.strictObject({ verb: z.literal('stream-read'), stream: whole, from: z.array(z.tuple([whole, whole])).max(PLACES_MAX) }),
+  z.strictObject({ verb: z.literal('stream-seek'), stream: whole, timestampMs: z.number() }),
+  z.strictObject({ verb: z.literal('session-list'), after: z.string(), limit: whole.max(SESSIONS_MAX), match: z.string() }),
+  z.strictObject({ verb: z.enum(['session-show', 'session-delete']), clientId: z.string() }),
+]);
 
 export const CONTROL_ANSWER: z.ZodType<ControlAnswer> = z.union([
   z.strictObject({ ok: z.literal(true), body: z.unknown() }),
-  z.strictObject({ ok: z.literal(false), error: z.string() }),
+  z.strictObject({ ok: z.literal(false), code: z.string(), error: z.string() }),
 ]);
-export type ControlAnswer = { readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly error: string };
+export type ControlAnswer =
+  | { readonly ok: true; readonly body: unknown }
+  /** `code`: empty where the error has none. */
+  | { readonly ok: false; readonly code: string; readonly error: string };
 
 export function controlPathOf(dataPath: string): string {
   const path = join(dataPath, 'control.sock');
@@ -38,14 +72,21 @@ export function controlPathOf(dataPath: string): string {
 
 /** Collects text up to a line feed. */
 export class LineBuffer {
-  #text = '';
+  readonly #lengthMax: number;
+  readonly #chunks: string[] = [];
+  #length = 0;
+
+  constructor(lengthMax: number) {
+    this.#lengthMax = lengthMax;
+  }
 
   /** @returns the line without its line feed; null if it is not whole yet; throws RMQ-1015 if it is too long. */
   push(chunk: string): string | null {
-    this.#text += chunk;
-    const end = this.#text.indexOf('\n');
-    if (end !== -1) return this.#text.slice(0, end);
-    if (this.#text.length > CONTROL_LINE_BYTES_MAX) throw new BrokerError('RMQ-1015', '(a line is too long)');
+    const end = chunk.indexOf('\n');
+    this.#chunks.push(end === -1 ? chunk : chunk.slice(0, end));
+    if (end !== -1) return this.#chunks.join('');
+    this.#length += chunk.length;
+    if (this.#length > this.#lengthMax) throw new BrokerError('RMQ-1015', '(a line is too long)');
     return null;
   }
 }

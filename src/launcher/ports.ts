@@ -1,5 +1,6 @@
 import type { Logger } from '../base/logger.js';
 import type { Settings } from '../settings/schema.js';
+import type { ControlQuestion } from './control-wire.js';
 
 /*
   What the launcher sees of a started node. `runtime/node.ts` makes one; `main.ts` brings the two together.
@@ -21,6 +22,8 @@ export interface RunningNode {
   readonly transportKind: 'native' | 'node';
   readonly webSocketEngine: string;
   connections(): number;
+  /** Plain data; see control-wire.ts. Rejects with BrokerError. */
+  query(question: ControlQuestion): Promise<object>;
   /** Plain data for `status -o json`. */
   status(): object;
   /** Stops accepting, tells clients, flushes and closes. Idempotent. */
@@ -30,3 +33,22 @@ export interface RunningNode {
 }
 
 export type StartNode = (settings: Settings, log: Logger) => Promise<RunningNode>;
+
+/** What `robust-ctl journal verify` and `repair` do with the files of a stopped broker. `runtime/journal-check.ts` does it. */
+export interface CheckJournal {
+  /** Throws RMQ-1018. */
+  lanesOnDisk(dataPath: string): string[];
+  /** With `repairs` what is damaged is set aside. Rejects with RMQ-1018. */
+  checkLane(dataPath: string, lane: string, repairs: boolean): Promise<LaneCheck>;
+}
+
+export interface LaneCheck {
+  readonly lane: string;
+  readonly segments: number;
+  readonly sealed: number;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly findings: readonly { readonly kind: string; readonly file: string; readonly what: string; readonly isDamage: boolean }[];
+  /** Files that were set aside, and their new names. */
+  readonly renamed: readonly (readonly [from: string, to: string])[];
+}

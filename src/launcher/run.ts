@@ -111,7 +111,7 @@ async function reload(input: SettingsInput): Promise<number> {
 
 async function ask(input: SettingsInput, verb: 'status' | 'reload'): Promise<unknown> {
   const dataPath = loadSettings(input).settings.data_path;
-  const answer = await askControl(dataPath, verb, CONTROL_DEADLINE_MS);
+  const answer = await askControl(dataPath, { verb }, CONTROL_DEADLINE_MS);
   if (answer === null) throw notRunning(dataPath);
   return answer.body;
 }

@@ -67,6 +67,10 @@ export class ServerProcess {
       status: () => this.#report(),
       reload: () => this.#reload(),
       stop: () => this.#beginStop('control'),
+      ask: (question) => {
+        if (this.#node === null) throw new BrokerError('RMQ-1024', '(the server is still starting)');
+        return this.#node.query(question);
+      },
     });
     const removeSignals = this.#listenToSignals();
     try {

@@ -3,9 +3,10 @@ import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { DurableLogs } from '../broker/shard-broker.js';
+import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamResolver } from '../broker/streams/stream-resolver.js';
 import { groupsOfLane, isMemoryGroup, lanesOf, memoryGroupsOf } from '../journal/placement.js';
-import { PARTITIONS_PER_STREAM_MAX } from '../journal/ports.js';
+import { PARTITIONS_PER_STREAM_MAX, type StreamId } from '../journal/ports.js';
 import { type LaneParts, ShardJournal } from '../journal/shard-journal.js';
 import { openLmdbStore } from '../storage/lmdb/lmdb-store.js';
 import { openMemoryStore } from '../storage/memory-store.js';
@@ -61,7 +62,21 @@ export function durableLogs(journal: ShardJournal, resolver: StreamResolver): Du
   };
 }
 
-/** Records of a stream that was deleted, as far as they are of this shard. */
-export function forgetStream(journal: ShardJournal, stream: number, partitions: number): void {
-  for (let partition = 0; partition < partitions; partition += 1) journal.deletePartition(stream * PARTITIONS_PER_STREAM_MAX + partition);
+/** Partitions that are on the disk, or open, learn what their streams say. */
+export function applySettings(journal: ShardJournal, streams: readonly StreamDefinition[]): void {
+  const byId = new Map(streams.map((stream) => [stream.id, stream]));
+  for (const group of journal.groups)
+    for (const partition of group.partitions()) {
+      const stream = byId.get(Math.floor(partition.key / PARTITIONS_PER_STREAM_MAX));
+      if (stream !== undefined) partition.settings = stream.settings;
+    }
+}
+
+/** Records of streams that were deleted, as far as they are of this shard. */
+export function forgetStreams(journal: ShardJournal, streams: readonly StreamId[]): void {
+  if (streams.length === 0) return;
+  const deleted = new Set(streams);
+  for (const group of journal.groups)
+    for (const { key, logStart, nextOffset } of group.partitions())
+      if (logStart < nextOffset && deleted.has(Math.floor(key / PARTITIONS_PER_STREAM_MAX))) journal.deletePartition(key);
 }

@@ -9,9 +9,12 @@ import type { Settings } from '../settings/schema.js';
 import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
+import { Enquiries } from './enquiries.js';
 import { Listeners, type OpenListener } from './listeners.js';
+import { NodeAnswers } from './node-answers.js';
 import type { ShardFailure, ShardHandOver } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
+import type { NodeQuestion } from './questions.js';
 import { spawnShard } from './spawn.js';
 import { StreamCatalogue } from './stream-catalogue.js';
 import { Supervisor } from './supervisor.js';
@@ -59,6 +62,8 @@ export class RunningNode {
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
   readonly #catalogue: StreamCatalogue;
   readonly #supervisor: Supervisor;
+  readonly #enquiries: Enquiries;
+  readonly #answers: NodeAnswers;
   readonly #dealer: Dealer;
   readonly #descriptors: DescriptorWatch;
   readonly #listeners: Listeners;
@@ -104,6 +109,11 @@ export class RunningNode {
       log,
       ...watching,
     });
+    const supervisor = this.#supervisor;
+    this.#enquiries = new Enquiries(supervisor);
+    supervisor.onAnswer = (ticket, answer) => this.#enquiries.onAnswer(ticket, answer);
+    const postToAll = supervisor.postToAll.bind(supervisor);
+    this.#answers = new NodeAnswers({ shardCount, catalogue, enquiries: this.#enquiries, postToAll });
     this.#dealer = new Dealer({
       cells: this.#cells,
       connectionsMax: settings.mqtt.connections_max,
@@ -138,6 +148,11 @@ export class RunningNode {
 
   connectionsOf(shard: ShardId): number {
     return this.#cells.connectionsOf(shard);
+  }
+
+  /** What an operator asks. Plain data. @throws BrokerError. */
+  query(question: NodeQuestion): Promise<object> {
+    return this.#answers.answer(question);
   }
 
   /** Plain data. */
@@ -255,6 +270,7 @@ export class RunningNode {
   }
 
   #onShardDown(shard: ShardId): void {
+    this.#enquiries.onShardDown(shard);
     this.#counters[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
     for (const listener of this.#listeners.reopenShared()) this.#supervisor.postToAll({ kind: 'accept-from', listener });
     this.#dealer.replace(shard, this.#topology.fromMainTo(shard));
@@ -275,6 +291,7 @@ export class RunningNode {
       hashSeed: this.#hashSeed,
       shape: this.#catalogue.shape,
       streams: this.#catalogue.streams,
+      deletedStreams: this.#catalogue.deleted,
     };
   }
 }

@@ -2,8 +2,10 @@ import type { LogFields, LogLevel } from '../base/logger.js';
 import type { ShardId } from '../broker/ports.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { JournalShape } from '../journal/placement.js';
+import type { StreamId } from '../journal/ports.js';
 import type { Settings } from '../settings/schema.js';
 import type { PeerRings } from './links.js';
+import type { ShardAnswers, ShardQuestion } from './questions.js';
 
 /*
   What main and a shard tell each other beside the rings: rare, and able to carry shared memory, which a ring is not. It goes by
@@ -48,6 +50,8 @@ export interface ShardHandOver {
   readonly hashSeed: number;
   readonly shape: JournalShape;
   readonly streams: readonly StreamDefinition[];
+  /** What there still is of them is forgotten: a shard may have been down when they were deleted. */
+  readonly deletedStreams: readonly StreamId[];
 }
 
 export type ShardFailure = 'throw' | 'hang';
@@ -61,7 +65,9 @@ export type ShardOrder =
   | { readonly kind: 'pause-accepting' }
   | { readonly kind: 'resume-accepting' }
   /** These are the streams now; records of those that were deleted are forgotten. */
-  | { readonly kind: 'streams'; readonly streams: readonly StreamDefinition[]; readonly deleted: readonly StreamDefinition[] }
+  | { readonly kind: 'streams'; readonly streams: readonly StreamDefinition[]; readonly deleted: readonly StreamId[] }
+  /** Answered by `answer` with the ticket. */
+  | { readonly kind: 'query'; readonly ticket: number; readonly question: ShardQuestion }
   /** Tell clients and let them go; answered by `drained`. */
   | { readonly kind: 'drain' }
   /** Close everything and end. */
@@ -82,10 +88,14 @@ export interface ShardStatus {
   readonly mqtt: Readonly<Record<string, number>>;
 }
 
+/** `fault`: what keeps the shard from answering, in words; null if nothing does. */
+export type ShardAnswer = { readonly fault: null; readonly body: ShardAnswers[ShardQuestion['kind']] } | { readonly fault: string };
+
 export type ShardNotice =
   | { readonly kind: 'serving' }
   | { readonly kind: 'drained' }
   | { readonly kind: 'status'; readonly status: ShardStatus }
+  | { readonly kind: 'answer'; readonly ticket: number; readonly answer: ShardAnswer }
   /** The journal cannot be written any more: the node must end. */
   | { readonly kind: 'journal-failed' }
   /** A peer does not read its ring. */

@@ -11,7 +11,7 @@ import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
-import { durableLogs, openJournal } from './journal-parts.js';
+import { applySettings, durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { PortLogger } from './port-logger.js';
@@ -54,6 +54,7 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
   });
   const journal = openJournal(handOver, clock, log);
   const resolver = new StreamResolver(journal, handOver.streams);
+  applySettings(journal, handOver.streams);
   const broker = new ShardBroker<MqttSession>({
     links,
     clock,

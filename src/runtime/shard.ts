@@ -1,9 +1,12 @@
 import type { StreamDefinition } from '../broker/streams/definition.js';
+import type { StreamId } from '../journal/ports.js';
 import { Doorbell } from '../ring/doorbell.js';
 import type { ConnectionId } from '../transport/ports.js';
 import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
-import { forgetStream } from './journal-parts.js';
+import { applySettings, forgetStreams } from './journal-parts.js';
 import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus, TcpListenerHandOver } from './orders.js';
+import type { ShardQuestion } from './questions.js';
+import { answerOf, faultOf } from './shard-answers.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
 
 const TICK_MS = 100;
@@ -85,7 +88,7 @@ export class Shard {
   }
 
   async #start(): Promise<void> {
-    const { transport, connections, cells, mqtt } = this.#parts;
+    const { transport, connections, cells, mqtt, journal } = this.#parts;
     this.#beat();
     transport.start((rowCount) => this.#onTurn(rowCount));
     this.#timer = setInterval(() => this.#onTick(), TICK_MS);
@@ -107,7 +110,12 @@ export class Shard {
       });
     }
     this.#workRings();
-    await new Promise<void>((resolve) => this.#onCommit(() => mqtt.start(resolve)));
+    await new Promise<void>((resolve) =>
+      this.#onCommit(() => {
+        forgetStreams(journal, this.#handOver.deletedStreams);
+        mqtt.start(resolve);
+      }),
+    );
   }
 
   /** Node transport: this thread accepts by itself. */
@@ -234,6 +242,9 @@ export class Shard {
       case 'streams':
         this.#takeStreams(order.streams, order.deleted);
         return;
+      case 'query':
+        void this.#answer(order.ticket, order.question);
+        return;
       case 'drain':
         if (this.#phase !== 'serving') return;
         this.#phase = 'draining';
@@ -258,13 +269,26 @@ export class Shard {
     process.exit(0);
   }
 
-  #takeStreams(streams: readonly StreamDefinition[], deleted: readonly StreamDefinition[]): void {
+  /** What goes wrong by a bug ends the shard, as in any other turn. */
+  async #answer(ticket: number, question: ShardQuestion): Promise<void> {
+    const { shard, peers } = this.#handOver;
+    const { journal, mqtt } = this.#parts;
+    const asked = { shard, shardCount: peers.length, journal, mqtt, inTurn: (run: () => void) => this.#onCommit(run) };
+    try {
+      this.#post({ kind: 'answer', ticket, answer: { fault: null, body: await answerOf(asked, question) } });
+    } catch (error) {
+      this.#post({ kind: 'answer', ticket, answer: { fault: faultOf(error) } });
+    }
+  }
+
+  #takeStreams(streams: readonly StreamDefinition[], deleted: readonly StreamId[]): void {
     const { broker, journal, mqtt, resolver } = this.#parts;
     this.#onCommit(() => {
       resolver.update(streams);
+      applySettings(journal, streams);
       broker.onStreamsChanged();
       mqtt.onStreamsChanged();
-      for (const { id, partitions } of deleted) forgetStream(journal, id, partitions);
+      forgetStreams(journal, deleted);
     });
   }
 

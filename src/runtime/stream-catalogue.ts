@@ -6,8 +6,15 @@ import { CATCH_ALL, RETAINED, type StreamDefinition } from '../broker/streams/de
 import { faultOfTemplate, WHOLE_TOPIC } from '../broker/streams/key-template.js';
 import { isStreamName } from '../broker/streams/topic-name.js';
 import { type JournalShape, MEMORY_STREAMS_FROM } from '../journal/placement.js';
+import type { StreamId } from '../journal/ports.js';
 import { checkFilter } from '../protocols/mqtt/topic-syntax.js';
-import { PARTITIONS_DEFAULT, RETENTION_BYTES_DEFAULT, RETENTION_TIME_DEFAULT, type StreamSettings } from '../settings/journal-schema.js';
+import {
+  faultsOfStream,
+  PARTITIONS_DEFAULT,
+  RETENTION_BYTES_DEFAULT,
+  RETENTION_TIME_DEFAULT,
+  type StreamSettings,
+} from '../settings/journal-schema.js';
 import type { Settings } from '../settings/schema.js';
 
 /*
@@ -37,12 +44,13 @@ const definition = z.strictObject({
   origin: z.enum(['system', 'settings', 'command']),
 });
 
-const CATALOGUE: z.ZodType<CatalogueFile> = z.strictObject({
+const CATALOGUE: z.ZodType<CatalogueFile, unknown> = z.strictObject({
   format: z.literal(FORMAT),
   shape: z.strictObject({ groups: z.int().min(1), groupLanes: z.int().min(1), lanes: z.int().min(1) }),
   nextId: z.int().min(1),
   nextMemoryId: z.int().min(MEMORY_STREAMS_FROM),
   streams: z.array(definition),
+  deleted: z.array(z.int().min(1)).default([]),
 });
 
 interface CatalogueFile {
@@ -52,6 +60,8 @@ interface CatalogueFile {
   readonly nextId: number;
   readonly nextMemoryId: number;
   readonly streams: readonly StreamDefinition[];
+  /** A shard that was down when a stream was deleted forgets its records when it starts. */
+  readonly deleted: readonly StreamId[];
 }
 
 export class StreamCatalogue {
@@ -77,30 +87,41 @@ export class StreamCatalogue {
     return this.#file.streams;
   }
 
+  /** Numbers of streams that are no more. */
+  get deleted(): readonly StreamId[] {
+    return this.#file.deleted;
+  }
+
   get shape(): JournalShape {
     return this.#file.shape;
   }
 
+  find(name: string): StreamDefinition | undefined {
+    return this.#file.streams.find((it) => it.name === name);
+  }
+
   /** @throws BrokerError RMQ-1022. */
   create(wanted: StreamSettings): StreamDefinition {
-    if (this.#file.streams.some(({ name }) => name === wanted.name)) throw refusal(wanted.name, 'there is one of this name already');
+    const [fault] = faultsOfStream(wanted);
+    if (fault !== undefined) throw refusal(wanted.name, fault);
+    if (this.find(wanted.name) !== undefined) throw refusal(wanted.name, 'there is one of this name already');
     this.#save(withStream(this.#file, wanted, 'command'));
     return this.#file.streams[this.#file.streams.length - 1];
   }
 
-  /** Its records are for the shards to forget. @throws BrokerError RMQ-1022. */
+  /** Its records are for the shards to forget. @throws BrokerError RMQ-1022, RMQ-1023. */
   delete(name: string): StreamDefinition {
-    const stream = this.#file.streams.find((it) => it.name === name);
-    if (stream === undefined) throw refusal(name, 'there is no such stream');
+    const stream = this.find(name);
+    if (stream === undefined) throw new BrokerError('RMQ-1023', `(stream "${name}")`);
     if (stream.origin === 'system') throw refusal(name, 'it is one of the system');
     if (stream.origin === 'settings') throw refusal(name, 'the settings name it: take it out there first');
-    this.#save({ ...this.#file, streams: this.#file.streams.filter((it) => it !== stream) });
+    const { streams, deleted } = this.#file;
+    this.#save({ ...this.#file, streams: streams.filter((it) => it !== stream), deleted: [...deleted, stream.id] });
     return stream;
   }
 
   /** The new file is whole on the disk before it takes the place of the old one. */
   #save(file: CatalogueFile): void {
-    this.#file = file;
     const temporary = `${this.#path}.new`;
     try {
       mkdirSync(dirname(this.#path), { recursive: true });
@@ -112,6 +133,7 @@ export class StreamCatalogue {
       const directory = openSync(dirname(this.#path), 'r');
       fsyncSync(directory);
       closeSync(directory);
+      this.#file = file;
     } catch (error) {
       throw new BrokerError('RMQ-1018', `at ${this.#path}: ${systemCodeOf(error)}`, { cause: error });
     }
@@ -151,6 +173,7 @@ function firstFile({ journal, runtime }: Settings): CatalogueFile {
     shape: { groups: journal.groups, groupLanes: runtime.shards, lanes: runtime.shards },
     nextId: 3,
     nextMemoryId: MEMORY_STREAMS_FROM,
+    deleted: [],
     streams: [
       { ...system, id: 1, name: CATCH_ALL, settings: { flush: 'commit', retention, isCompacted: false, tombstoneMs: 0 } },
       {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { ShardId } from '../broker/ports.js';
-import type { ShardFailure, ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
+import type { ShardAnswer, ShardFailure, ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
 import type { ShardThread, SpawnShard } from './spawn.js';
 import type { ThreadCells } from './thread-cells.js';
 import type { Topology } from './topology.js';
@@ -69,6 +69,8 @@ export class Supervisor {
   /** A shard died; its rings are new and its cells are clear, its successor is still to come. */
   onShardDown: (shard: ShardId) => void = () => {};
   onShardServing: (shard: ShardId) => void = () => {};
+  /** To a `query`. */
+  onAnswer: (ticket: number, answer: ShardAnswer) => void = () => {};
   /** Shards do not come up: at the first start one that fails is enough. Called once. */
   onFatal: (error: unknown) => void = () => {};
   /** A phase changed or a shard was drained. */
@@ -221,6 +223,9 @@ export class Supervisor {
         return;
       case 'status':
         shard.status = notice.status;
+        return;
+      case 'answer':
+        this.onAnswer(notice.ticket, notice.answer);
         return;
       case 'peer-stuck':
         this.#end(this.#shards[notice.peer], 'shard.stuck', 'a shard does not read what another sends it, and is ended', {

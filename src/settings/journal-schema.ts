@@ -40,13 +40,13 @@ const YEARS_100 = 36_500 * DAY;
 
 export const JOURNAL_SCHEMA: z.ZodType<JournalSettings, Partial<Record<keyof JournalSettings, unknown>>> = z.strictObject({
   groups: count(16, 1, 1024, 'Units of order and flush; as many shards can share the work. Fixed when data_path is made'),
-  segment_bytes: size(128 * MIB, MIB, 4096 * MIB, 'Size of a segment file'),
+  segment_bytes: size(128 * MIB, MIB, 1024 * MIB, 'Size of a segment file'),
   segment_age: duration(DAY, SECOND, YEARS_100, 'A segment that is written for so long is closed'),
   interval_flush: duration(50, 1, 60 * SECOND, 'Streams with flush = "interval" reach the disk within'),
   flush_deadline: duration(10 * SECOND, 100, 3600 * SECOND, 'A disk that does not answer within has failed'),
   pending_bytes_max: size(64 * MIB, MIB, 2 ** 31 - 1, 'Bytes per shard that wait for the disk before publishers are held back'),
   tail_bytes: size(32 * MIB, MIB, 2 ** 31 - 1, 'Latest records that a shard keeps in memory'),
-  cache_bytes: size(32 * MIB, MIB, 2 ** 31 - 1, 'Older records that a shard keeps in memory after they were read'),
+  cache_bytes: size(8 * MIB, MIB, 2 ** 31 - 1, 'Older records that a shard keeps in memory after they were read'),
   free_space_min: size(64 * MIB, 0, TIB, 'With less free space the journal counts as full, and publishes are refused'),
   unsafe_ack_before_flush: z.boolean().default(false).describe('Acknowledges what a crash can lose. For tests of the tests'),
 });
@@ -71,6 +71,15 @@ const stream = z.strictObject({
 
 /** What one stream may say: also what a command may. */
 export const STREAM_SCHEMA: z.ZodType<StreamSettings, Readonly<Record<string, unknown>>> = stream;
+
+/** What each value may be alone, but not together. */
+export function faultsOfStream({ flush, storage, compact, key }: StreamSettings): string[] {
+  const faults: string[] = [];
+  if (storage === 'memory' && flush === 'commit') faults.push('storage = "memory" has nothing to flush: write flush = "none"');
+  if (storage === 'lmdb' && flush === 'none') faults.push('flush = "none" needs storage = "memory"');
+  if (compact && !/\{/.test(key)) faults.push('compact = true with the same key for all keeps one record');
+  return faults;
+}
 
 export const STREAMS_SCHEMA: z.ZodDefault<z.ZodArray<typeof STREAM_SCHEMA>> = z
   .array(STREAM_SCHEMA)

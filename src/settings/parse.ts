@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { relative, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { BrokerError, systemCodeOf } from '../base/errors.js';
+import { faultsOfStream } from './journal-schema.js';
 import {
   fromAssignment,
   fromEnvironment,
@@ -164,13 +165,11 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
     report('mqtt.ws.port', 'is that of mqtt.tcp.port; give each listener its own');
   }
   const names = new Set<string>();
-  for (const { name, key, flush, storage, compact } of settings.streams) {
+  for (const stream of settings.streams) {
+    const { name } = stream;
     if (names.has(name)) report('streams', `"${name}" is there twice`);
     names.add(name);
-    if (storage === 'memory' && flush === 'commit')
-      report('streams', `"${name}": storage = "memory" has nothing to flush: write flush = "none"`);
-    if (storage === 'lmdb' && flush === 'none') report('streams', `"${name}": flush = "none" needs storage = "memory"`);
-    if (compact && !/\{/.test(key)) report('streams', `"${name}": compact = true with the same key for all keeps one record`);
+    for (const fault of faultsOfStream(stream)) report('streams', `"${name}": ${fault}`);
   }
   if (security.profile === 'hardened') report('security.profile', '"hardened" needs authentication, which this version does not have yet');
   return problems;

@@ -23,9 +23,10 @@ export interface SegmentEntry {
 
 /**
  * disk-full: nothing was written, the segment is still usable; reads go on. io-error: what was written is not known; never try again.
- * too-slow: no answer within the deadline, which is treated like io-error. corrupt: the file cannot be read. closed: our own doing.
+ * too-slow: no answer within the deadline, which is treated like io-error. corrupt: the file cannot be read. busy: the process has no descriptor
+ * left to open it: try again later. closed: our own doing.
  */
-export type StoreFault = 'disk-full' | 'io-error' | 'too-slow' | 'corrupt' | 'closed';
+export type StoreFault = 'disk-full' | 'io-error' | 'too-slow' | 'corrupt' | 'busy' | 'closed';
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

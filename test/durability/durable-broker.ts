@@ -133,7 +133,7 @@ export class DurableBroker {
 
   /** A counter of the protocol, over all shards; as of up to a second ago. */
   async counter(name: string): Promise<number> {
-    const answer = await askControl(this.dataPath, 'status', 5_000);
+    const answer = await askControl(this.dataPath, { verb: 'status' }, 5_000);
     if (answer === null) throw new Error('the broker does not answer');
     return STATUS.parse(answer.body).node.shards.reduce((sum, { mqtt }) => sum + (mqtt?.[name] ?? 0), 0);
   }

@@ -15,6 +15,7 @@ function bannerOf(listeners: readonly RunningListener[], shardCount = 1): string
     transportKind: 'native',
     webSocketEngine: 'uws',
     connections: () => 0,
+    query: () => Promise.resolve({}),
     status: () => ({}),
     stop: () => Promise.resolve(),
     onFatal: () => {},

@@ -65,7 +65,7 @@ test('data lock: a directory that cannot be made is RMQ-1005', async () => {
 test('data lock: a control socket that answers bars the directory, one left behind does not', async () => {
   const dataPath = join(directory, 'control');
   const lock = await lockDataDirectory(dataPath);
-  const verbs = { status: () => 1, reload: () => 2, stop: () => {} };
+  const verbs = { status: () => 1, reload: () => 2, stop: () => {}, ask: () => Promise.resolve() };
   const control = await openControlServer(dataPath, verbs);
   await assert.rejects(openControlServer(dataPath, verbs), isCode('RMQ-1004'));
   control.close();

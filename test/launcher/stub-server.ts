@@ -17,6 +17,7 @@ async function startStub(settings: Settings): Promise<RunningNode> {
     transportKind: 'node',
     webSocketEngine: 'ws',
     connections: () => 3,
+    query: (question) => Promise.resolve({ asked: question.verb }),
     status: () => ({ stub: true }),
     stop: () => {
       if (settings.node.id === 'hangs') return new Promise<void>(() => {});

@@ -95,7 +95,7 @@ export class ChildBroker {
 
   /** What `robust-server status` shows. */
   async status(): Promise<ChildStatus> {
-    const answer = await askControl(this.#dataPath, 'status', 5_000);
+    const answer = await askControl(this.#dataPath, { verb: 'status' }, 5_000);
     if (answer === null) throw new Error('the broker does not answer');
     return STATUS.parse(answer.body);
   }

@@ -47,7 +47,12 @@ class Forgetful {
 }
 
 test('unacknowledged: what a client that never answers has in flight is bounded in bytes, and comes again when it returns', async (context) => {
-  const budgets = [`mqtt.queue_bytes_max=${QUEUE_BYTES_MAX}`, `mqtt.output_bytes_max=${OUTPUT_BYTES_MAX}`, 'mqtt.output_high_mark=262144'];
+  const budgets = [
+    `mqtt.queue_bytes_max=${QUEUE_BYTES_MAX}`,
+    `mqtt.output_bytes_max=${OUTPUT_BYTES_MAX}`,
+    'mqtt.output_high_mark=262144',
+    'mqtt.queue_overflow=drop-newest',
+  ];
   const broker = await startBroker(context, 'runtime.shards=2', 'mqtt.output_low_mark=65536', ...budgets);
   const url = urlOf(broker);
   const forgetful = await Forgetful.connect(context, url);

@@ -64,6 +64,7 @@ function setUp() {
       hashSeed: 0,
       shape: { groups: 1, groupLanes: 1, lanes: 1 },
       streams: [],
+      deletedStreams: [],
     }),
   });
   /** Time goes on by ticks; the shards named beat. */

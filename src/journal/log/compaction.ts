@@ -6,6 +6,7 @@ import type { Partition } from './partition.js';
 import { readParts } from './record-footers.js';
 import { rewriteSegment } from './rewrite.js';
 import type { Sieve } from './rewritten-entry.js';
+import { isBusy } from './segments.js';
 
 /** Between two looks at what could be written again. */
 const ROUND_MS = 5_000;
@@ -46,9 +47,13 @@ export class Compaction {
   onTick(nowMs: number): void {
     if (this.#round !== null || this.#isClosed || (nowMs < this.#nextRoundMs && nowMs >= this.#nextRoundMs - ROUND_MS)) return;
     this.#nextRoundMs = nowMs + ROUND_MS;
-    this.#round = this.round().finally(() => {
-      this.#round = null;
-    });
+    this.#round = this.round()
+      .catch((error: unknown) => {
+        if (!isBusy(error)) throw error; // The next round sees to it.
+      })
+      .finally(() => {
+        this.#round = null;
+      });
   }
 
   /** What is under way comes to its end, or is given up between two segments. */

@@ -168,7 +168,7 @@ export class Group implements GroupLog, RecordsOwner {
     );
   }
 
-  /** Where the entry with the sequence is. @returns false if there is none, or nobody can tell any more. */
+  /** Where the entry with the sequence is. @returns false if there is none, or nobody can tell any more. @throws StoreError busy. */
   #locate(sequence: Sequence, into: EntryLocation): boolean {
     return this.#host.segments.guarded(this.records.segmentOf(sequence), this.id, () => this.records.locate(sequence, into), false);
   }

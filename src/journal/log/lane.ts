@@ -10,7 +10,7 @@ import { Group, type GroupHost } from './group.js';
 import { type PendingBytes, Writers } from './pending-batch.js';
 import { recover } from './recovery.js';
 import { finishRewrite } from './rewrite.js';
-import { Segments } from './segments.js';
+import { isBusy, Segments } from './segments.js';
 import { Tail } from './tail.js';
 
 /** Bytes of an entry beside its batches, at most, as a first guess. */
@@ -220,8 +220,8 @@ export class Lane implements GroupHost {
     try {
       this.#active = this.#create();
     } catch (error) {
-      this.#options.onFault(error as StoreError);
-      return;
+      if (!isBusy(error)) this.#options.onFault(error as StoreError);
+      return; // No descriptor is free: it grows until there is one.
     }
     this.#draining.push(full);
     this.#maybeSeal(full);

@@ -3,6 +3,7 @@ import type { Offset } from '../ports.js';
 import { readU48, writeU48 } from './entry.js';
 import type { Lane } from './lane.js';
 import type { Partition } from './partition.js';
+import { isBusy } from './segments.js';
 
 /** Between two rounds over all partitions. */
 const ROUND_MS = 1000;
@@ -32,7 +33,7 @@ export class Retention {
   onTick(nowMs: number): void {
     if (this.#queue.length === 0 && (nowMs >= this.#nextRoundMs || nowMs < this.#nextRoundMs - ROUND_MS)) {
       this.#nextRoundMs = nowMs + ROUND_MS;
-      this.#removeSegments();
+      this.#maybeRemoveSegments();
       for (const { groups } of this.#lanes)
         for (const group of groups)
           for (const partition of group.partitions()) if (partition.sealed.length > 0) this.#queue.push(partition);
@@ -51,6 +52,14 @@ export class Retention {
     const value = new Uint8Array(6);
     writeU48(value, 0, offset);
     partition.group.table(STARTS_TABLE).put(String(partition.key), value);
+  }
+
+  #maybeRemoveSegments(): void {
+    try {
+      this.#removeSegments();
+    } catch (error) {
+      if (!isBusy(error)) throw error; // The next round sees to it.
+    }
   }
 
   #removeSegments(): void {

@@ -66,7 +66,7 @@ export class Segments {
     return segment;
   }
 
-  /** The entry, good until the next call; null if it is gone or not as it was written. */
+  /** The entry, good until the next call; null if it is gone or not as it was written. @throws StoreError busy. */
   entry(id: SegmentId, group: number, index: number): Uint8Array | null {
     const recent = this.#tail.find(group, index);
     if (recent !== null) return recent;
@@ -105,12 +105,12 @@ export class Segments {
     this.#store.remove(id);
   }
 
-  /** What `read` finds in a segment; `otherwise`, and a report, if the store cannot read it or it is not what was written. */
+  /** What `read` finds in a segment; `otherwise`, and a report, if the store cannot read it or it is not what was written. @throws StoreError busy. */
   guarded<Result>(id: SegmentId, group: number, read: () => Result, otherwise: Result): Result {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof StoreError || error instanceof WireViolation)) throw error;
+      if (!(error instanceof StoreError || error instanceof WireViolation) || isBusy(error)) throw error;
       this.report(id, group, NO_ENTRY, error.message);
       return otherwise;
     }
@@ -138,7 +138,7 @@ export class Segments {
       if (why === null) return bytes;
       this.report(id, group, index, why);
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      if (!(error instanceof StoreError) || isBusy(error)) throw error;
       this.report(id, group, index, error.message);
     }
     return null;
@@ -152,4 +152,9 @@ export class Segments {
       open.close();
     }
   }
+}
+
+/** The store cannot open a file now, and later it can. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof StoreError && error.fault === 'busy';
 }

@@ -9,11 +9,21 @@ import { REASON } from './constants.js';
 import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { relocateFilters } from './durable/life.js';
-import { onLogOwnerReplaced, onQueueMessage } from './durable/messages.js';
+import { onLogOwnerReplaced, onQueueMessage, serveAgain } from './durable/messages.js';
 import { restoreSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
 import { onRows } from './hot-path.js';
+import {
+  type Backlog,
+  countBacklogs,
+  endSessionByOperator,
+  listSessions,
+  type SessionDetails,
+  type SessionPosition,
+  type SessionSummary,
+  showSession,
+} from './inspection.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
 import { groupOfOne, planOf } from './plan.js';
@@ -80,6 +90,24 @@ export class MqttEngine implements ProtocolEngine {
     return this.#context.sessions.size;
   }
 
+  /** For operators: see inspection.ts. */
+  listSessions(after: string, limit: number, match: string): { readonly sessions: readonly SessionSummary[]; readonly total: number } {
+    return listSessions(this.#context, after, limit, match);
+  }
+
+  showSession(clientId: string): SessionDetails | null {
+    return showSession(this.#context, clientId);
+  }
+
+  countBacklogs(positions: readonly SessionPosition[], countMax: number): readonly Backlog[] {
+    return countBacklogs(this.#context, positions, countMax);
+  }
+
+  /** Within a turn. */
+  endSession(clientId: string, done: () => void): boolean {
+    return endSessionByOperator(this.#context, clientId, done);
+  }
+
   get counters(): Readonly<MqttCounters> {
     return this.#context.counters;
   }
@@ -107,7 +135,9 @@ export class MqttEngine implements ProtocolEngine {
   }
 
   beginTurn(): void {
-    this.#context.staging.beginTurn();
+    const context = this.#context;
+    context.nowMs = context.clock.nowMs(); // Also of turns without rows: records that other shards send get it.
+    context.staging.beginTurn();
   }
 
   endTurn(): void {
@@ -174,6 +204,7 @@ export class MqttEngine implements ProtocolEngine {
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
     writeLateProgress(context);
+    serveAgain(context);
   }
 
   beginDrain(): void {

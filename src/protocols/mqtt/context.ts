@@ -124,6 +124,8 @@ export class MqttContext {
   readonly shards: readonly ShardId[];
   /** Sessions whose rows somebody waits for, and those whose progress is written now and then. */
   readonly dirtySessions: Set<MqttSession> = new Set();
+  /** Questions to the logs of this shard that have to wait: the process has no descriptor left. */
+  readonly unserved: { readonly from: ShardId; readonly message: QueueMessage }[] = [];
   readonly pullAnswer: PullAnswer = new PullAnswer();
   readonly lateProgress: Set<MqttSession> = new Set();
   /** What waits for commits, in their order. */

@@ -1,6 +1,9 @@
 import { open, type RootDatabase } from 'lmdb';
 import { StoreError } from '../ports.js';
 
+/** EMFILE, ENFILE. */
+const NO_DESCRIPTORS = /too many open files/i;
+
 export type Environment = RootDatabase<Buffer, Buffer>;
 
 /** The file was checked, or is new. @throws StoreError corrupt. */
@@ -20,7 +23,8 @@ export function openEnvironment(path: string, mapSize: number): Environment {
       maxDbs: 1,
     });
   } catch (cause) {
-    throw new StoreError('corrupt', `LMDB cannot open ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreError(NO_DESCRIPTORS.test(why) ? 'busy' : 'corrupt', `LMDB cannot open ${path}: ${why}`, { cause });
   }
 }
 

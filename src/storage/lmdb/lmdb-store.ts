@@ -59,6 +59,8 @@ class LmdbStore implements SegmentStore {
   readonly kind = 'lmdb';
   readonly table: LmdbTable;
   readonly #directory: string;
+  /** Files of the directory: to ask it would take a descriptor, of which clients may leave none. */
+  readonly #names: Set<string>;
   readonly #line: WriteLine;
   readonly #tableEnvironment: Environment;
   readonly #open = new Map<SegmentId, OpenEnvironment>();
@@ -73,6 +75,7 @@ class LmdbStore implements SegmentStore {
   constructor({ directory, flushDeadlineMs }: LmdbStoreOptions) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true });
+    this.#names = new Set(readdirSync(directory));
     this.#line = new WriteLine({ deadlineMs: flushDeadlineMs, hasRoom: (bytes) => freeBytesOf(directory) >= bytes });
     const path = join(directory, TABLE_FILE);
     checkIfThere(path, 'table');
@@ -88,7 +91,7 @@ class LmdbStore implements SegmentStore {
 
   list(): readonly SegmentListing[] {
     const listings: SegmentListing[] = [];
-    for (const name of readdirSync(this.#directory)) {
+    for (const name of this.#names) {
       const segment = SEGMENT_FILE.exec(name);
       const quarantined = QUARANTINE_FILE.exec(name);
       if (segment !== null) {
@@ -109,7 +112,9 @@ class LmdbStore implements SegmentStore {
     assert(Number.isSafeInteger(id) && id >= 1, 'a segment id counts from 1');
     assert(!isThere(this.#pathOf(id)), 'a segment id is not reused');
     if (this.freeBytes() < SEGMENT_BYTES_MIN) throw new StoreError('disk-full', 'the disk has no room for a segment');
-    return this.#openSegment(id);
+    const segment = this.#openSegment(id);
+    this.#names.add(segmentName(id));
+    return segment;
   }
 
   reopen(id: SegmentId): WritableSegment {
@@ -125,6 +130,7 @@ class LmdbStore implements SegmentStore {
   remove(id: SegmentId): void {
     this.#mustBeOpen();
     this.#forget(id);
+    this.#names.delete(segmentName(id));
     for (const path of [this.#pathOf(id), `${this.#pathOf(id)}-lock`]) unlinkIfThere(path);
     // If it stays there, on a full disk, nothing comes of it: ids are not reused.
     if (this.#sums.has(id)) this.table.applyOwn(sumsKey(id), null, () => {});
@@ -135,7 +141,10 @@ class LmdbStore implements SegmentStore {
     this.#mustBeOpen();
     this.#forget(id);
     this.#sums.forget(id);
-    renameSync(this.#pathOf(id), join(this.#directory, quarantineName(id, why, Date.now())));
+    const name = quarantineName(id, why, Date.now());
+    renameSync(this.#pathOf(id), join(this.#directory, name));
+    this.#names.delete(segmentName(id));
+    this.#names.add(name);
     unlinkIfThere(`${this.#pathOf(id)}-lock`);
   }
 

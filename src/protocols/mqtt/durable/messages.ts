@@ -1,4 +1,5 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
+import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
 import { onCountWaiting, onWaiting, ownerAnswered } from './backlog.js';
 import { onSessionMoved, relocateFilters } from './life.js';
@@ -18,13 +19,13 @@ import { onFetch, onPull } from './serve-pull.js';
 export function onQueueMessage(context: MqttContext, from: ShardId, message: QueueMessage): void {
   switch (message.kind) {
     case 'pull':
-      onPull(context, from, message);
+      if (!isServed(context, () => onPull(context, from, message))) context.unserved.push({ from, message });
       return;
     case 'fetch':
-      onFetch(context, from, message);
+      if (!isServed(context, () => onFetch(context, from, message))) context.unserved.push({ from, message });
       return;
     case 'count-waiting':
-      onCountWaiting(context, from, message);
+      if (!isServed(context, () => onCountWaiting(context, from, message))) context.unserved.push({ from, message });
       return;
     case 'waiting':
       onWaiting(context, from, message);
@@ -52,6 +53,23 @@ export function onQueueMessage(context: MqttContext, from: ShardId, message: Que
       onSessionMoved(context, message.session);
       return;
   }
+}
+
+/** @returns false if the log cannot be read now: the question waits. */
+function isServed(context: MqttContext, serve: () => void): boolean {
+  try {
+    serve();
+    return true;
+  } catch (error) {
+    if (!(error instanceof StoreError && error.fault === 'busy')) throw error;
+    context.pullAnswer.clear();
+    return false;
+  }
+}
+
+/** Questions that the log could not be read for. */
+export function serveAgain(context: MqttContext): void {
+  for (const { from, message } of context.unserved.splice(0)) onQueueMessage(context, from, message);
 }
 
 /** An owner of logs was replaced: what it was asked, its successor is asked; what it may not have pushed is pulled. */

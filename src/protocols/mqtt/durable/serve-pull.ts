@@ -33,6 +33,13 @@ export class PullAnswer {
     this.#count += 1;
   }
 
+  /** What was collected is not sent: the log could not be read to the end. */
+  clear(): void {
+    this.groups = [];
+    this.#count = 0;
+    this.frames.length = 0;
+  }
+
   send(context: MqttContext, to: ShardId, ticket: number): void {
     const { groups } = this;
     const sequences = new Uint8Array(this.#sequences.buffer.slice(0, this.#count * 8));
