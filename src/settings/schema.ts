@@ -112,7 +112,7 @@ const mqtt = z.strictObject({
   keep_alive_max: duration(0, 0, U16_MAX * SECOND, 'Longest keep-alive; 0: the client chooses'),
   session_expiry_max: duration(7 * DAY, 0, 0xffff_fffe * SECOND, 'Longest life of a session without its client'),
   client_id_bytes_max: count(U16_MAX, 1, U16_MAX, 'Bytes of a client identifier'),
-  inflight_max: count(16_384, 1, U16_MAX, 'QoS 1 and 2 deliveries in flight per client'),
+  inflight_max: count(8192, 1, U16_MAX, 'QoS 1 and 2 deliveries in flight per client'),
   queue_messages_max: count(100_000, 0, 2 ** 30, 'Messages that wait for one session'),
   queue_bytes_max: size(64 * MIB, 0, 2 ** 40, 'Bytes that wait for one session'),
   queue_overflow: z

@@ -132,12 +132,17 @@ class MemoryHandle implements WritableSegment {
     );
   }
 
-  read(group: number, index: number): Uint8Array | null {
+  read(group: number, index: number, take?: (length: number) => Uint8Array): Uint8Array | null {
     this.#mustBeOpen();
     const entries = this.#segment.groups.get(group);
     if (entries === undefined) return null;
     const at = lowerIndex(entries.indexes, index);
-    return entries.indexes[at] === index ? entries.bytes[at].slice() : null;
+    if (entries.indexes[at] !== index) return null;
+    const stored = entries.bytes[at];
+    if (take === undefined) return stored.slice();
+    const entry = take(stored.length).subarray(0, stored.length);
+    entry.set(stored);
+    return entry;
   }
 
   prefetch(): Promise<void> {

@@ -54,8 +54,11 @@ export interface ReadableSegment {
   readonly id: SegmentId;
   /** On disk, as of now. */
   readonly bytes: number;
-  /** The entry, in memory that is the caller's; null if there is none. @throws StoreError. */
-  read(group: number, index: number): Uint8Array | null;
+  /**
+   * The entry, in memory that is the caller's; null if there is none.
+   * @param take gives memory for so many bytes, or more. @throws StoreError.
+   */
+  read(group: number, index: number, take?: (length: number) => Uint8Array): Uint8Array | null;
   /** Brings entries into memory in the background, so that `read` does not wait for the disk. Never rejects. */
   prefetch(entries: readonly { readonly group: number; readonly index: number }[]): Promise<void>;
   /** All entries in order of (group, index) from the given one on; `bytes` is valid during the call. Ends when `visit` returns false. */

@@ -75,7 +75,7 @@ async function lossOf(context: TestContext): Promise<number> {
   });
   disk.mount();
   await broker.start();
-  const fleet = new Fleet({ window: 512, fillerBytesMax: 4_000, perSecond: 0 }, seededRandom());
+  const fleet = new Fleet({ window: 512, fillerBytesMax: 4_000, perSecond: 10_000 }, seededRandom());
   await fleet.open(broker.url);
   fleet.sleeper.drop();
   const cut = await disk.armCut();

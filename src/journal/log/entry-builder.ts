@@ -25,7 +25,7 @@ export class EntryMemory {
 
   give(bytes: Uint8Array): void {
     const size = bytes.length;
-    if (this.#bytes + size > this.#bytesMax) return;
+    if ((size & (size - 1)) !== 0 || this.#bytes + size > this.#bytesMax) return; // It may be from elsewhere.
     this.#bytes += size;
     const spare = this.#spare.get(size);
     if (spare === undefined) this.#spare.set(size, [bytes]);

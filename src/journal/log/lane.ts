@@ -90,7 +90,7 @@ export class Lane implements GroupHost {
     const memory = new EntryMemory(Math.max(limits.tailBytes, 1 << 22));
     this.#builder = new EntryBuilder(memory);
     this.#tail = new Tail(memory, limits.tailBytes);
-    this.segments = new Segments(store, this.#tail, limits.cacheBytes, log);
+    this.segments = new Segments(store, this.#tail, memory, limits.cacheBytes, log);
     this.groups = groups.map((id) => new Group(id, store.table, this));
     finishRewrite(store);
     const unsealed = recover(store, this.segments, this.groups, log).map((segment) => this.#track(segment));

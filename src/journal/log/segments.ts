@@ -2,10 +2,13 @@ import type { Logger } from '../../base/logger.js';
 import { type ReadableSegment, type SegmentId, type SegmentStore, StoreError, type WritableSegment } from '../../storage/ports.js';
 import { WireViolation } from '../../wire/violation.js';
 import { checkEntry } from './entry.js';
+import type { EntryMemory } from './entry-builder.js';
 import type { Tail } from './tail.js';
 
 /** Sealed segments that are open at a time: each has two descriptors and its address space. */
 const OPEN_MAX = 24;
+/** Entries that readers hold at a time: a visitor of records may look for others. */
+const IN_USE_MAX = 4;
 /** Of a report: it is about a footer, or the file. */
 const NO_ENTRY = 0;
 
@@ -20,6 +23,8 @@ interface CachedEntry {
 export class Segments {
   readonly #store: SegmentStore;
   readonly #tail: Tail;
+  readonly #memory: EntryMemory;
+  readonly #take = (length: number): Uint8Array => this.#memory.take(length);
   readonly #log: Logger;
   readonly #cacheBytesMax: number;
   /** Not sealed. */
@@ -32,8 +37,10 @@ export class Segments {
   corruptEntries = 0;
   readonly #reported = new Set<string>();
 
-  constructor(store: SegmentStore, tail: Tail, cacheBytesMax: number, log: Logger) {
+  /** @param memory that cached entries are read into, and give back. */
+  constructor(store: SegmentStore, tail: Tail, memory: EntryMemory, cacheBytesMax: number, log: Logger) {
     this.#store = store;
+    this.#memory = memory;
     this.#tail = tail;
     this.#cacheBytesMax = cacheBytesMax;
     this.#log = log;
@@ -81,12 +88,18 @@ export class Segments {
     if (bytes === null) return null;
     this.#cache.set(key, { segment: id, group, index, bytes });
     this.#cacheBytes += bytes.length;
-    for (const [oldest, { bytes: old }] of this.#cache) {
-      if (this.#cacheBytes <= this.#cacheBytesMax || oldest === key) break;
-      this.#cache.delete(oldest);
-      this.#cacheBytes -= old.length;
-    }
+    this.#shrink();
     return bytes;
+  }
+
+  /** The oldest go. The latest ones may be in use by who asked for them, and by who asked within that. */
+  #shrink(): void {
+    for (const [key, { bytes }] of this.#cache) {
+      if (this.#cacheBytes <= this.#cacheBytesMax || this.#cache.size <= IN_USE_MAX) return;
+      this.#cache.delete(key);
+      this.#cacheBytes -= bytes.length;
+      this.#memory.give(new Uint8Array(bytes.buffer));
+    }
   }
 
   isInMemory(group: number, index: number): boolean {
@@ -133,7 +146,7 @@ export class Segments {
 
   #read(id: SegmentId, group: number, index: number): Uint8Array | null {
     try {
-      const bytes = this.reader(id).read(group, index);
+      const bytes = this.reader(id).read(group, index, this.#take);
       const why = bytes === null ? 'missing' : checkEntry(bytes, group, index);
       if (why === null) return bytes;
       this.report(id, group, index, why);

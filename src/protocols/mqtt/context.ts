@@ -20,6 +20,7 @@ import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/por
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { FrameMemories } from './durable/frame-memory.js';
 import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
 import type { MqttLimits } from './limits.js';
@@ -126,6 +127,7 @@ export class MqttContext {
   readonly dirtySessions: Set<MqttSession> = new Set();
   /** Questions to the logs of this shard that have to wait: the process has no descriptor left. */
   readonly unserved: { readonly from: ShardId; readonly message: QueueMessage }[] = [];
+  readonly frameMemories: FrameMemories = new FrameMemories();
   readonly pullAnswer: PullAnswer = new PullAnswer();
   readonly lateProgress: Set<MqttSession> = new Set();
   /** What waits for commits, in their order. */

@@ -53,9 +53,9 @@ export class FrameSink {
     return true;
   }
 
-  /** The frames so far, in memory of their own and no larger than they are. What comes next begins anew. */
+  /** The frames so far: as they are until the next one is added, which begins anew. */
   cut(): Uint8Array {
-    const frames = this.bytes.slice(0, this.length);
+    const frames = this.bytes.subarray(0, this.length);
     this.length = 0;
     return frames;
   }

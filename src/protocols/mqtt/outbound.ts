@@ -255,6 +255,7 @@ export class Outbound {
     if (deliveries === null || delivery === null) return;
     this.#keptBytes -= shareOf(delivery);
     deliveries[index] = null;
+    delivery.run.memory?.release(1);
   }
 
   #setPlace(index: number, group: number, sequence: number): void {

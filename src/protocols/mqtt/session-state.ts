@@ -58,10 +58,9 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
 
 /** One message of a run, which may be long, and whose other messages may be on their way too. The log's place of it goes along by itself. */
 function alone(delivery: Delivery, offset: number): Delivery {
-  const { run } = delivery;
-  if (run.count === 1) return { ...delivery, log: null };
+  const { version, receivedAtMs, expiresAtMs, expiryOffset, ...run } = delivery.run;
   const bytes = run.bytes.subarray(offset, offset + frameLength(run.bytes, offset));
-  return { ...delivery, run: { ...run, bytes, count: 1 }, log: null };
+  return { ...delivery, run: { bytes, count: 1, version, receivedAtMs, expiresAtMs, expiryOffset }, log: null };
 }
 
 function encodeDurable(durable: DurableSession): DurableState {

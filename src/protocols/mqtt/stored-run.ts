@@ -1,4 +1,5 @@
 import type { GroupId } from '../../journal/ports.js';
+import type { FrameMemory } from './durable/frame-memory.js';
 
 /** Frames that outlive their turn: one copy, shared by every session that waits for them. */
 export interface StoredRun {
@@ -10,6 +11,8 @@ export interface StoredRun {
   readonly expiresAtMs: number;
   /** Where the 4-byte Message Expiry Interval stands in `bytes`; -1 if there is none. Only a run of one frame has one. */
   readonly expiryOffset: number;
+  /** Where `bytes` are, if that is used again when the last message in it is not wanted any more. */
+  readonly memory?: FrameMemory;
 }
 
 /** Where the messages of a run are in the log: a sequence for each frame, rising. */

@@ -9,6 +9,7 @@ import { entryKey, footerKey, groupOf, INDEX_MAX, indexOf, isEntryKey, isFooterK
 import type { WriteLine } from './write-line.js';
 
 const EMPTY = Buffer.alloc(0);
+const ownMemory = (length: number): Uint8Array => new Uint8Array(length);
 
 export interface LmdbSegmentOptions {
   readonly id: SegmentId;
@@ -80,8 +81,15 @@ export class LmdbSegment implements WritableSegment {
     );
   }
 
-  read(group: number, index: number): Uint8Array | null {
-    return this.#reading((environment) => environment.getBinary(entryKey(group, index)) ?? null);
+  read(group: number, index: number, take: (length: number) => Uint8Array = ownMemory): Uint8Array | null {
+    return this.#reading((environment) => {
+      const shared = environment.getBinaryFast(entryKey(group, index)); // Good until the next one is read.
+      if (shared === undefined) return null;
+      const { length } = shared; // Of the entry: the memory is longer.
+      const entry = take(length).subarray(0, length);
+      entry.set(shared.subarray(0, length));
+      return entry;
+    });
   }
 
   async prefetch(entries: readonly { readonly group: number; readonly index: number }[]): Promise<void> {

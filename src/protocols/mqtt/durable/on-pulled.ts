@@ -6,6 +6,7 @@ import { routeOf } from '../publish.js';
 import { fixedHeaderLength, frameLength } from '../publish-frame.js';
 import { describeRun } from '../run-view.js';
 import type { MqttSession } from '../session.js';
+import type { FrameMemory } from './frame-memory.js';
 import type { GroupCursor } from './group-cursor.js';
 import { pull } from './pull.js';
 
@@ -35,6 +36,7 @@ export function onPulled(context: MqttContext, from: ShardId, message: Pulled): 
     cursor.passTo(next);
     if (isCaughtUp) cursor.isLive = true;
   }
+  reader.end();
   durable.isProgressDirty = true;
   context.lateProgress.add(session);
   drainQueue(context, session);
@@ -51,6 +53,7 @@ function numbersOf(bytes: Uint8Array): Float64Array {
 class PulledRuns {
   readonly #context: MqttContext;
   readonly #session: MqttSession;
+  readonly #memory: FrameMemory;
   readonly #frames: Uint8Array;
   readonly #sequences: Float64Array;
   /** How the session gets messages of a topic, by the topic's number; null: not at all. */
@@ -67,8 +70,15 @@ class PulledRuns {
   constructor(context: MqttContext, session: MqttSession, frames: Uint8Array, sequences: Float64Array) {
     this.#context = context;
     this.#session = session;
-    this.#frames = frames;
+    this.#memory = context.frameMemories.take(frames.length);
+    this.#memory.use(1); // This reader.
+    this.#memory.bytes.set(frames);
+    this.#frames = this.#memory.bytes;
     this.#sequences = sequences;
+  }
+
+  end(): void {
+    this.#memory.release(1);
   }
 
   skip(count: number): void {
@@ -118,7 +128,9 @@ class PulledRuns {
       return;
     }
     for (const sequence of sequences) cursor.take(sequence);
-    const run = describeRun(frames.subarray(start, this.#offset), count, 5, this.#context.nowMs);
+    const memory = this.#memory;
+    memory.use(count);
+    const run = { ...describeRun(frames.subarray(start, this.#offset), count, 5, this.#context.nowMs), memory };
     const retain = receiver.retainAsPublished === 1 ? ((frames[start] & 1) as 0 | 1) : 0;
     // The queue was nearly empty when this was asked for.
     const queue = this.#session.openQueue(this.#context.limits);

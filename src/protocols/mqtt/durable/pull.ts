@@ -5,8 +5,8 @@ import type { DurableSession } from './durable-session.js';
 
 /** More is pulled when fewer messages than this, and less than one pull brings, wait in the session's own queue. */
 const QUEUE_LOW = 512;
-const PULL_MESSAGES = 2048;
-const PULL_BYTES = 512 * 1024;
+const PULL_MESSAGES = 1024;
+const PULL_BYTES = 256 * 1024;
 /** While so many messages wait for a session, what is pushed to it is left to the log. */
 const LIVE_QUEUE_MAX = 1024;
 
