@@ -8,9 +8,34 @@ import { type CreateUnderTest, withTransport } from './under-test.js';
 const QOS0 = { version: 4, qos: 0, retain: 0, duplicate: 0 } as const;
 
 export function outputConformance(name: string, create: CreateUnderTest): void {
+  turnConformance(name, create);
   listConformance(name, create);
   pressureConformance(name, create);
   lifeConformance(name, create);
+}
+
+function turnConformance(name: string, create: CreateUnderTest): void {
+  test(`${name}: what a turn commands is not lost to what a microtask commands right behind it`, async () => {
+    await withTransport(create, {}, async ({ transport }) => {
+      const probe = new Probe(transport);
+      const peers = [probe.open(), probe.open()];
+      let hasAnswered = false;
+      probe.onRow = () => {
+        if (hasAnswered) return;
+        hasAnswered = true;
+        for (let id = 1; id <= 3; id += 1) transport.commands.ack(peers[0].connection, 0x40, id);
+        // As the news of a commit comes: Node runs it when the callback has returned.
+        Promise.resolve().then(() => {
+          for (let id = 7; id <= 9; id += 1) transport.commands.ack(peers[1].connection, 0x40, id);
+          transport.submit();
+        });
+      };
+      peers[0].push(PINGREQ);
+      await probe.until(() => peers.every(({ output }) => output.length === 12), 'both have their acknowledgements');
+      assert.deepEqual([...peers[0].output], [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3]);
+      assert.deepEqual([...peers[1].output], [0x40, 2, 0, 7, 0x40, 2, 0, 8, 0x40, 2, 0, 9]);
+    });
+  });
 }
 
 function listConformance(name: string, create: CreateUnderTest): void {

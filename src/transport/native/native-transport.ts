@@ -205,7 +205,10 @@ export class NativeTransport implements Transport {
       this.commands.take(); // What half a turn wanted refers to bytes that will be others by the next.
       throw error;
     }
-    return this.commands.take();
+    // Executed here and not behind the callback: between the two Node runs microtasks, and a commit that one of them tells of would overwrite rows.
+    const count = this.commands.take();
+    if (count > 0) this.#reactor.drain(count, true);
+    return 0;
   }
 
   /** Output and news of virtual connections. What the sinks command meanwhile leaves with them. */
