@@ -5,6 +5,7 @@
 
 #include "acceptor-binding.h"
 #include "arguments.h"
+#include "bus-error.h"
 #include "crc32c.h"
 #include "layout.h"
 #include "reactor-binding.h"
@@ -64,6 +65,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   napi_set_named_property(env, exports, "Reactor", robust::defineReactor(env));
   napi_set_named_property(env, exports, "Acceptor", robust::defineAcceptor(env));
   napi_set_named_property(env, exports, "layout", robust::layoutTable(env));
+  robust::explainBusErrors();
   robust::defineFunction(env, exports, "crc32c", robust::checksumOf<robust::crc32c>);
   robust::defineFunction(env, exports, "crc32cByTable", robust::checksumOf<robust::crc32cByTable>);
   robust::defineFunction(env, exports, "raiseDescriptorLimit", robust::raiseDescriptorLimit);

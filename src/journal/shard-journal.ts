@@ -23,6 +23,8 @@ import {
 /** A second commit may be under way only when so much waits: below, waiting for the first costs less than a flush of its own. */
 const OVERLAP_BYTES = 128 * 1024;
 const FLIGHTS_MAX = 4;
+/** So much is flushed without waiting for the interval. */
+const INTERVAL_BYTES_MAX = 1024 * 1024;
 const FREE_SPACE_MS = 1000;
 /** A full disk is in use again when so much more than the least is free. */
 const FREE_SPACE_MARGIN = 1.1;
@@ -64,7 +66,9 @@ export class ShardJournal implements Journal {
   onFailed: (commit: CommitNumber, why: 'full' | 'failed') => void = () => {};
   onStateChanged: (state: JournalState) => void = () => {};
   readonly #options: ShardJournalOptions;
-  readonly #pending: PendingBytes = { pendingBytes: 0 };
+  readonly #pending: PendingBytes = { pendingBytes: 0, isAwaited: false };
+  /** Flushes what nobody waits for. */
+  #intervalTimer: NodeJS.Timeout | null = null;
   readonly #lanes: readonly Lane[];
   readonly #byId = new Map<GroupId, Group>();
   readonly #retention: Retention;
@@ -153,7 +157,20 @@ export class ShardJournal implements Journal {
     if (this.state === 'failed' || this.#isStoreFull) return;
     const flights = commits.length;
     if (flights >= FLIGHTS_MAX || (flights > 0 && this.#pending.pendingBytes < OVERLAP_BYTES)) return;
+    if (this.#mayWait()) return;
     this.#send();
+  }
+
+  /** Only streams with an interval have something to flush, and little of it. */
+  #mayWait(): boolean {
+    if (this.#pending.isAwaited || this.#pending.pendingBytes >= INTERVAL_BYTES_MAX) return false;
+    for (const { groups } of this.#lanes) for (const { tables } of groups) if (tables.isDirty) return false;
+    if (this.#pending.pendingBytes > 0)
+      this.#intervalTimer ??= setTimeout(() => {
+        this.#intervalTimer = null;
+        if (!this.#isClosed && this.state === 'writable' && this.#commits.length < FLIGHTS_MAX) this.#send();
+      }, this.#options.intervalFlushMs);
+    return true;
   }
 
   #send(): void {
@@ -163,6 +180,7 @@ export class ShardJournal implements Journal {
     if (!isDirty) return;
     this.#commits.push(commit);
     this.openCommit += 1;
+    this.#pending.isAwaited = false;
     for (const lane of this.#lanes) if (lane.send(commit.number)) commit.lanes += 1;
   }
 
@@ -187,6 +205,7 @@ export class ShardJournal implements Journal {
       });
     }
     this.#isClosed = true;
+    if (this.#intervalTimer !== null) clearTimeout(this.#intervalTimer);
     await this.#compaction.close();
     for (const lane of this.#lanes) await lane.store.close();
   }

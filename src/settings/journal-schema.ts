@@ -42,7 +42,7 @@ export const JOURNAL_SCHEMA: z.ZodType<JournalSettings, Partial<Record<keyof Jou
   groups: count(16, 1, 1024, 'Units of order and flush; as many shards can share the work. Fixed when data_path is made'),
   segment_bytes: size(128 * MIB, MIB, 1024 * MIB, 'Size of a segment file'),
   segment_age: duration(DAY, SECOND, YEARS_100, 'A segment that is written for so long is closed'),
-  interval_flush: duration(50, 1, 60 * SECOND, 'Streams with flush = "interval" reach the disk within'),
+  interval_flush: duration(10, 1, 60 * SECOND, 'Streams with flush = "interval" reach the disk, and their subscribers, within'),
   flush_deadline: duration(10 * SECOND, 100, 3600 * SECOND, 'A disk that does not answer within has failed'),
   pending_bytes_max: size(64 * MIB, MIB, 2 ** 31 - 1, 'Bytes per shard that wait for the disk before publishers are held back'),
   tail_bytes: size(32 * MIB, MIB, 2 ** 31 - 1, 'Latest records that a shard keeps in memory'),

@@ -58,10 +58,14 @@ test('fault 9: when the file system goes away the broker ends by itself, and not
   await cutLoop(context, 1, async (broker, cut) => {
     await cut();
     const beganMs = performance.now();
-    const { code } = await broker.ended(EXIT_MS_MAX);
-    context.diagnostic(`ended with ${code} after ${(performance.now() - beganMs).toFixed(0)} ms`);
+    const { code, signal } = await broker.ended(EXIT_MS_MAX);
+    context.diagnostic(`ended with ${code ?? signal} after ${(performance.now() - beganMs).toFixed(0)} ms`);
+    if (code === null) context.diagnostic(broker.complaints.join('\n'));
     assert.notEqual(code, 0, 'it says so by its exit code');
-    assert.ok(broker.alarms().length > 0, 'and in the log');
+    // A write fails first, or a page of a mapped file. LMDB says so too, and may not live to hear what we say: its own undoing of a transaction
+    // whose write failed can abort the process.
+    const isTold = (line: string): boolean => line.startsWith('RMQ-1020') || line.includes('Write error: Input/output error');
+    assert.ok(broker.alarms().length > 0 || broker.complaints.some(isTold), 'and in words');
   });
 });
 

@@ -131,6 +131,7 @@ export async function publishAll(
   topicOf: (index: number) => string,
   payloadBytes: number,
   window = 1000,
+  retain = false,
 ): Promise<void> {
   const payload = Buffer.alloc(payloadBytes, 0x70);
   const before = client.acknowledged;
@@ -138,7 +139,7 @@ export async function publishAll(
   while (sent < count) {
     const frames: Buffer[] = [];
     while (sent < count && sent - (client.acknowledged - before) < window) {
-      frames.push(publishFrame(topicOf(sent), (sent % 65_535) + 1, payload));
+      frames.push(publishFrame(topicOf(sent), (sent % 65_535) + 1, payload, retain));
       sent += 1;
     }
     client.socket.write(Buffer.concat(frames));
@@ -148,10 +149,10 @@ export async function publishAll(
   await client.until(() => client.acknowledged - before >= count);
 }
 
-function publishFrame(topic: string, packetId: number, payload: Buffer): Buffer {
+function publishFrame(topic: string, packetId: number, payload: Buffer, retain: boolean): Buffer {
   const topicBytes = Buffer.from(topic);
   const length = 2 + topicBytes.length + 2 + payload.length;
-  const head: number[] = [0x32];
+  const head: number[] = [retain ? 0x33 : 0x32];
   for (let rest = length; ; ) {
     head.push(rest > 127 ? (rest & 127) | 128 : rest);
     rest >>= 7;

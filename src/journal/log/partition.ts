@@ -54,6 +54,7 @@ export class Partition implements PartitionLog {
     const { group } = this;
     const writer = group.takeWriter();
     writer.begin(this.nextOffset, nowMs);
+    if (this.settings.flush !== 'interval') group.pendingBytes.isAwaited = true;
     this.batch = new PendingBatch(this, group.openCommit, nowMs, writer, null, group.pendingBytes);
     group.addPending(this.batch);
     return this.batch;
@@ -64,6 +65,7 @@ export class Partition implements PartitionLog {
     const copy = bytes.slice(from, to);
     setBaseOffset(copy, 0, this.nextOffset);
     view.reset(copy, 0, copy.length);
+    if (this.settings.flush !== 'interval') group.pendingBytes.isAwaited = true;
     this.batch = null; // What is appended later comes behind it.
     const batch = new PendingBatch(this, group.openCommit, view.maxTimestamp, null, copy, group.pendingBytes);
     group.addPending(batch);

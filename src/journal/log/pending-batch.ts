@@ -28,6 +28,8 @@ export class Writers {
 /** Whoever counts the bytes that are appended and not durable. */
 export interface PendingBytes {
   pendingBytes: number;
+  /** Somebody waits for the open commit: something in it is of a stream that has no interval. */
+  isAwaited: boolean;
 }
 
 /** A batch from its first record until its commit is over: with a writer that records are appended to, or whole as a producer sent it. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PartitionSettings } from '../../../src/journal/ports.js';
 import { MemoryDisk } from '../../../src/storage/memory-disk.js';
 import { openMemoryStore } from '../../../src/storage/memory-store.js';
-import { JournalRig } from './rig.js';
+import { eventually } from '../../resilience/deadline.js';
+import { JournalRig, SETTINGS } from './rig.js';
 
 const values = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `value ${from + i}`);
 
@@ -41,4 +43,20 @@ test('many partitions in many segments are there again after a start', async () 
     assert.deepEqual(again.read(1, partition, 40), all.slice(40));
     assert.equal(again.append(1, partition, ['more']), all.length);
   }
+});
+
+test('journal: what is of streams with an interval only waits for more of it; with anything else it goes at once', async () => {
+  const rig = new JournalRig({ store: openMemoryStore() });
+  const interval: PartitionSettings = { ...SETTINGS, flush: 'interval' };
+  rig.append(1, 0, ['a'], 'k', interval);
+  rig.journal.flush();
+  assert.equal(rig.journal.openCommit, 1, 'nobody waits for it');
+  await eventually('the interval passes', () => rig.committed.length === 1);
+  rig.append(1, 0, ['b'], 'k', interval);
+  rig.append(2, 0, ['c']);
+  rig.journal.flush();
+  assert.equal(rig.journal.openCommit, 3);
+  await rig.settle();
+  assert.deepEqual(rig.read(1, 0), ['a', 'b']);
+  await rig.journal.close();
 });
