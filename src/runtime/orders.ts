@@ -68,6 +68,8 @@ export type ShardOrder =
   | { readonly kind: 'streams'; readonly streams: readonly StreamDefinition[]; readonly deleted: readonly StreamId[] }
   /** Answered by `answer` with the ticket. */
   | { readonly kind: 'query'; readonly ticket: number; readonly question: ShardQuestion }
+  /** Every shard serves: all of them know who wants what. Also said again when one was replaced. */
+  | { readonly kind: 'all-serving' }
   /** Tell clients and let them go; answered by `drained`. */
   | { readonly kind: 'drain' }
   /** Close everything and end. */

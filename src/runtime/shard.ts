@@ -239,6 +239,9 @@ export class Shard {
       case 'resume-accepting':
         this.#resumeAccepting();
         return;
+      case 'all-serving':
+        this.#onCommit(() => mqtt.onAllServing());
+        return;
       case 'streams':
         this.#takeStreams(order.streams, order.deleted);
         return;

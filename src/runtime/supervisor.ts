@@ -253,7 +253,10 @@ export class Supervisor {
     shard.failedStarts = 0;
     const startMs = Math.round(nowMs - shard.startedMs);
     this.#options.log.debug('shard.serving', 'a shard serves', { shard: shard.number, startMs });
-    if (this.areAllServing) this.#hasStarted = true;
+    if (this.areAllServing) {
+      this.#hasStarted = true;
+      for (const { thread } of this.#shards) thread?.post({ kind: 'all-serving' });
+    }
     this.onShardServing(shard.number);
     this.onChange();
   }

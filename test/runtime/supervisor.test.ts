@@ -106,7 +106,7 @@ test('supervisor: a dead shard is replaced at once, with new rings for every pai
   assert.equal(successor.shard, 1);
   assert.equal(successor.replacesDead, true);
   for (const peer of [0, 2]) {
-    const [order] = threads[peer].orders;
+    const [, order] = threads[peer].orders; // Behind the news that all serve.
     assert.ok(order.kind === 'replace-peer' && order.peer === 1);
     assert.equal(order.rings.incoming, successor.peers[peer]?.outgoing);
     assert.equal(order.rings.outgoing, successor.peers[peer]?.incoming);
@@ -213,7 +213,7 @@ test('supervisor: while the node ends nobody is replaced', () => {
   for (const thread of threads.slice(1)) {
     assert.deepEqual(
       thread.orders.map((order) => order.kind),
-      ['drain', 'stop'],
+      ['all-serving', 'drain', 'stop'],
     );
     thread.events.onExit(0);
   }

@@ -71,6 +71,11 @@ export class MqttEngine implements ProtocolEngine {
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
   }
 
+  /** Every shard knows the filters of all sessions: what the start has to publish finds whoever waits for it. */
+  onAllServing(): void {
+    for (const publish of this.#context.startupWills.splice(0)) publish();
+  }
+
   /** Topics may go to other logs from now on: whoever waits for one of them follows it there. */
   onStreamsChanged(): void {
     relocateFilters(this.#context);

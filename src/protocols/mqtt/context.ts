@@ -129,6 +129,8 @@ export class MqttContext {
   readonly unserved: { readonly from: ShardId; readonly message: QueueMessage }[] = [];
   readonly frameMemories: FrameMemories = new FrameMemories();
   readonly pullAnswer: PullAnswer = new PullAnswer();
+  /** Wills of clients that were on line when the process ended before this one. */
+  readonly startupWills: (() => void)[] = [];
   readonly lateProgress: Set<MqttSession> = new Set();
   /** What waits for commits, in their order. */
   readonly heldSends: HeldSends[] = [];

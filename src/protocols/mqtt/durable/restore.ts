@@ -31,11 +31,13 @@ export function restoreSessions(context: MqttContext, done: () => void): Restore
 }
 
 function publishTransient(context: MqttContext, home: GroupLog, clientId: string, { will, version }: SessionRow): void {
-  const session = new MqttSession(clientId);
-  session.version = version;
-  if (will !== null) scheduleWill(context, session, will);
-  session.hasEnded = true;
-  deleteRows(home, clientId);
+  context.startupWills.push(() => {
+    const session = new MqttSession(clientId);
+    session.version = version;
+    if (will !== null) scheduleWill(context, session, will);
+    session.hasEnded = true;
+    if (context.sessions.get(clientId)?.hasTransientRow !== true) deleteRows(home, clientId); // Else it is the row of who came back.
+  });
 }
 
 function restoreSession(context: MqttContext, home: GroupLog, clientId: string, row: SessionRow, done: () => void): void {
@@ -77,7 +79,9 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
 /** It was on line when the process ended: then its connection ended now. */
 function restoreDeadlines(context: MqttContext, session: MqttSession, row: SessionRow): void {
   if (row.endsAtMs === 0) {
-    if (row.will !== null) scheduleWill(context, session, row.will);
+    const { will } = row;
+    if (will !== null && will.delaySeconds > 0) scheduleWill(context, session, will);
+    else if (will !== null) context.startupWills.push(() => scheduleWill(context, session, will));
     scheduleExpiry(context, session);
   } else {
     session.endsAtMs = row.endsAtMs;
