@@ -21,7 +21,7 @@ export class BrokerUnderTest {
   /** @throws with what the broker wrote if it does not get ready. */
   static async start(): Promise<BrokerUnderTest> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robust-bench-'));
-    const settings = ['mqtt.tcp.port=0', 'mqtt.ws.port=0', `data_path=${JSON.stringify(dataPath)}`].flatMap((setting) => [
+    const settings = ['mqtt.tcp.port=0', 'mqtt.ws.port=0', `data_path=${dataPath}`].flatMap((setting) => [
       '--set',
       setting,
     ]);
