@@ -32,7 +32,7 @@ export class Compaction {
   /** Bytes of batches, by segment. */
   readonly #atSeal = new Map<SegmentId, number>();
   /** What could not be written again. */
-  readonly #given = new Set<SegmentId>();
+  readonly #givenUp = new Set<SegmentId>();
   #nextRoundMs = 0;
   #round: Promise<void> | null = null;
   #isClosed = false;
@@ -84,7 +84,7 @@ export class Compaction {
     if (chosen.length === 0) return;
     const segments = new Set(chosen.flatMap(({ sealed }) => sealed.map(({ segment }) => segment)));
     // From the oldest on: a record without value goes only after what it replaced.
-    const inOrder = [...segments].sort((a, b) => firstOffsetIn(chosen, a) - firstOffsetIn(chosen, b));
+    const inOrder = [...segments].sort((a, b) => firstPlaceIn(chosen, a) - firstPlaceIn(chosen, b));
     for (const segment of inOrder) if (!(await this.#rewrite(lane, segment, latest))) return;
     for (const partition of chosen) this.#cleanBytes.set(partition, sealedBytesOf(partition));
   }
@@ -97,7 +97,7 @@ export class Compaction {
         for (const { segment, bytes } of sealed) live.set(segment, (live.get(segment) ?? 0) + bytes);
     for (const { id, isSealed, isQuarantined } of lane.store.list()) {
       const rest = live.get(id) ?? 0;
-      if (!isSealed || isQuarantined || rest === 0 || this.#given.has(id)) continue;
+      if (!isSealed || isQuarantined || rest === 0 || this.#givenUp.has(id)) continue;
       if (rest < this.#bytesAtSeal(lane, id) * LIVE_SHARE_MIN) await this.#rewrite(lane, id, new LatestKeys());
     }
   }
@@ -124,19 +124,22 @@ export class Compaction {
   /** @returns false if it was not written again. */
   async #rewrite(lane: Lane, from: SegmentId, latest: LatestKeys): Promise<boolean> {
     if (this.#isClosed || !lane.isSealed(from) || !lane.isCheckpointed(from)) return false;
-    const groupOf = new Map(
+    const partitionOf = new Map(
       lane.groups.flatMap((group) => [...group.partitions()].map((partition) => [partition.key, partition] as const)),
     );
     const sieve: Sieve = {
-      logStartOf: (key) => groupOf.get(key)?.logStart ?? Number.POSITIVE_INFINITY,
-      highWatermarkOf: (key) => groupOf.get(key)?.highWatermark ?? 0,
+      logStartOf: (key) => partitionOf.get(key)?.logStart ?? Number.POSITIVE_INFINITY,
+      highWatermarkOf: (key) => partitionOf.get(key)?.highWatermark ?? 0,
       latest,
       nowMs: this.#nowMs(),
     };
     const before = lane.segments.reader(from).bytes;
-    const to = await rewriteSegment({ ...lane, pause: this.#pause }, from, lane.takeSegmentId(), sieve);
+    lane.rewriting = from;
+    const to = await rewriteSegment({ ...lane, pause: this.#pause }, from, lane.takeSegmentId(), sieve).finally(() => {
+      lane.rewriting = null;
+    });
     if (to === null) {
-      this.#given.add(from);
+      this.#givenUp.add(from);
       return false;
     }
     const after = lane.segments.reader(to).bytes;
@@ -159,7 +162,7 @@ function sealedBytesOf({ sealed }: Partition): number {
 }
 
 /** Order of segments by what the partitions have in them: numbers do not tell, for some were written again. */
-function firstOffsetIn(partitions: readonly Partition[], segment: SegmentId): number {
+function firstPlaceIn(partitions: readonly Partition[], segment: SegmentId): number {
   let first = Number.POSITIVE_INFINITY;
   for (const { sealed } of partitions)
     for (const [place, part] of sealed.entries()) if (part.segment === segment) first = Math.min(first, place);

@@ -134,10 +134,6 @@ export class Group implements GroupLog, RecordsOwner {
     return this.#partitions.get(key) ?? this.partition(key, UNKNOWN_SETTINGS);
   }
 
-  deletePartition(key: PartitionKey): void {
-    this.#partitions.delete(key);
-  }
-
   takeWriter(): BatchWriter {
     return this.#host.writers.take();
   }

@@ -70,6 +70,8 @@ export class Lane implements GroupHost {
   readonly store: SegmentStore;
   /** By retention, since the start. */
   segmentsRemoved = 0;
+  /** The segment that compaction reads now: it must not go meanwhile. */
+  rewriting: SegmentId | null = null;
   /** By compaction, since the start. */
   segmentsRewritten = 0;
   readonly #options: LaneOptions;

@@ -66,7 +66,7 @@ export class Retention {
     for (const lane of this.#lanes) {
       for (const { id, isSealed, isQuarantined } of lane.store.list()) {
         if (!isSealed || isQuarantined || !lane.isSealed(id) || lane.groups.some(({ records }) => records.isAlive(id))) continue;
-        if (!lane.isCheckpointed(id)) continue;
+        if (id === lane.rewriting || !lane.isCheckpointed(id)) continue;
         for (const { keepers } of lane.groups) for (const keeper of keepers) keeper.onRemoved(id);
         lane.segments.remove(id);
         lane.segmentsRemoved += 1;
