@@ -8,17 +8,9 @@ import { Lane, type LaneLimits } from './log/lane.js';
 import type { Partition } from './log/partition.js';
 import type { PendingBytes } from './log/pending-batch.js';
 import { Retention } from './log/retention.js';
+import { partitionKeyOf, partitionOf, streamOf } from './partition-key.js';
 import { groupOf, isMemoryGroup, isSessionGroup, type JournalShape, shardOf } from './placement.js';
-import {
-  type CommitNumber,
-  type GroupId,
-  type Journal,
-  type JournalState,
-  PARTITIONS_PER_STREAM_MAX,
-  type PartitionKey,
-  type PartitionSettings,
-  type StreamId,
-} from './ports.js';
+import type { CommitNumber, GroupId, Journal, JournalState, PartitionKey, PartitionSettings, StreamId } from './ports.js';
 
 /** A second commit may be under way only when so much waits: below, waiting for the first costs less than a flush of its own. */
 const OVERLAP_BYTES = 128 * 1024;
@@ -140,7 +132,7 @@ export class ShardJournal implements Journal {
   partition(stream: StreamId, partition: number, settings: PartitionSettings): Partition {
     const group = this.#byId.get(this.groupOf(stream, partition));
     assert(group !== undefined, 'a partition is opened on the shard that owns its group');
-    return group.partition(stream * PARTITIONS_PER_STREAM_MAX + partition, settings);
+    return group.partition(partitionKeyOf(stream, partition), settings);
   }
 
   find(key: PartitionKey): Partition | undefined {
@@ -211,7 +203,7 @@ export class ShardJournal implements Journal {
   }
 
   #groupOfKey(key: PartitionKey): GroupId {
-    return this.groupOf(Math.floor(key / PARTITIONS_PER_STREAM_MAX), key % PARTITIONS_PER_STREAM_MAX);
+    return this.groupOf(streamOf(key), partitionOf(key));
   }
 
   #onDone(number: CommitNumber, error: StoreError | null): void {

@@ -5,8 +5,9 @@ import type { Logger } from '../base/logger.js';
 import type { DurableLogs } from '../broker/shard-broker.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamResolver } from '../broker/streams/stream-resolver.js';
+import { streamOf } from '../journal/partition-key.js';
 import { groupsOfLane, isMemoryGroup, lanesOf, memoryGroupsOf } from '../journal/placement.js';
-import { PARTITIONS_PER_STREAM_MAX, type StreamId } from '../journal/ports.js';
+import type { StreamId } from '../journal/ports.js';
 import { type LaneParts, ShardJournal } from '../journal/shard-journal.js';
 import { openLmdbStore } from '../storage/lmdb/lmdb-store.js';
 import { openMemoryStore } from '../storage/memory-store.js';
@@ -67,7 +68,7 @@ export function applySettings(journal: ShardJournal, streams: readonly StreamDef
   const byId = new Map(streams.map((stream) => [stream.id, stream]));
   for (const group of journal.groups)
     for (const partition of group.partitions()) {
-      const stream = byId.get(Math.floor(partition.key / PARTITIONS_PER_STREAM_MAX));
+      const stream = byId.get(streamOf(partition.key));
       if (stream !== undefined) partition.settings = stream.settings;
     }
 }
@@ -78,5 +79,5 @@ export function forgetStreams(journal: ShardJournal, streams: readonly StreamId[
   const deleted = new Set(streams);
   for (const group of journal.groups)
     for (const { key, logStart, nextOffset } of group.partitions())
-      if (logStart < nextOffset && deleted.has(Math.floor(key / PARTITIONS_PER_STREAM_MAX))) journal.deletePartition(key);
+      if (logStart < nextOffset && deleted.has(streamOf(key))) journal.deletePartition(key);
 }

@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { BatchError } from '../journal/batch/batch-error.js';
 import type { BatchView } from '../journal/batch/batch-view.js';
 import type { Partition } from '../journal/log/partition.js';
-import { type Offset, PARTITIONS_PER_STREAM_MAX, type StreamId } from '../journal/ports.js';
+import { partitionKeyOf } from '../journal/partition-key.js';
+import type { Offset, StreamId } from '../journal/ports.js';
 import type { ShardJournal } from '../journal/shard-journal.js';
 import { StoreError } from '../storage/ports.js';
 import { WireViolation } from '../wire/violation.js';
@@ -24,7 +25,7 @@ export async function readPages(
   const pages: PartitionPage[] = [];
   let rest = bytesMax;
   for (const [number, offset] of places) {
-    const partition = journal.find(stream * PARTITIONS_PER_STREAM_MAX + number);
+    const partition = journal.find(partitionKeyOf(stream, number));
     if (partition === undefined) {
       pages.push({ partition: number, status: 'ok', start: 0, end: 0, next: offset, records: [] });
       continue;

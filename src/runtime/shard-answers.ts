@@ -1,6 +1,7 @@
 import type { Lane } from '../journal/log/lane.js';
+import { partitionKeyOf, partitionOf, streamOf } from '../journal/partition-key.js';
 import { lanesOf } from '../journal/placement.js';
-import { PARTITIONS_PER_STREAM_MAX, type StreamId } from '../journal/ports.js';
+import type { StreamId } from '../journal/ports.js';
 import type { ShardJournal } from '../journal/shard-journal.js';
 import type { MqttEngine } from '../protocols/mqtt/adapter.js';
 import type { JournalReport, LaneReport, PartitionExtent, PartitionPlace, ShardAnswers, ShardQuestion, StreamTotals } from './questions.js';
@@ -57,7 +58,7 @@ function totalsOf(journal: ShardJournal): StreamTotals[] {
   const totals = new Map<StreamId, { stream: StreamId; records: number; bytes: number }>();
   for (const group of journal.groups)
     for (const { key, records, bytes } of group.partitions()) {
-      const stream = Math.floor(key / PARTITIONS_PER_STREAM_MAX);
+      const stream = streamOf(key);
       let total = totals.get(stream);
       if (total === undefined) {
         total = { stream, records: 0, bytes: 0 };
@@ -73,15 +74,14 @@ function extentsOf(journal: ShardJournal, stream: StreamId): PartitionExtent[] {
   const extents: PartitionExtent[] = [];
   for (const group of journal.groups)
     for (const { key, logStart: start, highWatermark: end, records, bytes } of group.partitions())
-      if (Math.floor(key / PARTITIONS_PER_STREAM_MAX) === stream)
-        extents.push({ partition: key % PARTITIONS_PER_STREAM_MAX, start, end, records, bytes });
+      if (streamOf(key) === stream) extents.push({ partition: partitionOf(key), start, end, records, bytes });
   return extents;
 }
 
 /** Of each partition the first record of that time or later; its end where there is none. */
 function placesAt(journal: ShardJournal, stream: StreamId, timestampMs: number): PartitionPlace[] {
   return extentsOf(journal, stream).map(({ partition, end }): PartitionPlace => {
-    const found = journal.find(stream * PARTITIONS_PER_STREAM_MAX + partition)?.offsetForTimestamp(timestampMs);
+    const found = journal.find(partitionKeyOf(stream, partition))?.offsetForTimestamp(timestampMs);
     return [partition, found?.offset ?? end];
   });
 }

@@ -1,7 +1,8 @@
 import type { ReadableSegment } from '../../storage/ports.js';
 import { RunReader, writeInteger } from '../index/run-codec.js';
 import { BLOCK, type FooterRow, footerPrefix } from '../keeper.js';
-import { type GroupId, type Offset, PARTITIONS_PER_STREAM_MAX, type PartitionKey, type Sequence } from '../ports.js';
+import { partitionKeyOf, partitionOf, streamOf } from '../partition-key.js';
+import type { GroupId, Offset, PartitionKey, Sequence } from '../ports.js';
 import type { BatchRows, SealedPart } from './batch-rows.js';
 import { writeU32, writeU48 } from './entry.js';
 import type { EntryRows } from './entry-rows.js';
@@ -41,8 +42,8 @@ function prefixOf(group: GroupId, page: number, length: number): Uint8Array {
 
 function batchesKey(group: GroupId, key: PartitionKey, offset: Offset): Uint8Array {
   const bytes = prefixOf(group, PAGE.batches, PREFIX_BYTES + 14);
-  writeU32(bytes, PREFIX_BYTES, Math.floor(key / PARTITIONS_PER_STREAM_MAX));
-  writeU32(bytes, PREFIX_BYTES + 4, key % PARTITIONS_PER_STREAM_MAX);
+  writeU32(bytes, PREFIX_BYTES, streamOf(key));
+  writeU32(bytes, PREFIX_BYTES + 4, partitionOf(key));
   writeU48(bytes, PREFIX_BYTES + 8, offset);
   return bytes;
 }
@@ -81,8 +82,8 @@ export function partFooters(group: GroupId, parts: readonly (readonly [Partition
   for (let from = 0, chunk = 0; from < parts.length; from += PARTS_PER_CHUNK, chunk += 1) {
     for (const [key, part] of parts.slice(from, from + PARTS_PER_CHUNK)) {
       page.reserve(PART_BYTES_MAX);
-      page.put(Math.floor(key / PARTITIONS_PER_STREAM_MAX));
-      page.put(key % PARTITIONS_PER_STREAM_MAX);
+      page.put(streamOf(key));
+      page.put(partitionOf(key));
       page.put(part.first);
       page.put(part.end - part.first);
       page.put(part.records);
@@ -101,7 +102,7 @@ export function readParts(footers: Footers, group: GroupId, visit: (key: Partiti
     reader.reset(value, 0, value.length, 0);
     while (!reader.isAtEnd) {
       const stream = reader.readInteger();
-      const key = stream * PARTITIONS_PER_STREAM_MAX + reader.readInteger();
+      const key = partitionKeyOf(stream, reader.readInteger());
       const first = reader.readInteger();
       const end = first + reader.readInteger();
       const records = reader.readInteger();
@@ -132,8 +133,8 @@ export function batchFooters(group: GroupId, parts: readonly (readonly [Partitio
       if (pageKey === null) pageKey = batchesKey(group, key, batches.baseOffsets[row]);
       const count = Math.min(ROWS_PER_PAGE - inPage, batches.length - row);
       page.reserve(PART_BYTES_MAX + count * ROW_BYTES_MAX);
-      page.put(Math.floor(key / PARTITIONS_PER_STREAM_MAX));
-      page.put(key % PARTITIONS_PER_STREAM_MAX);
+      page.put(streamOf(key));
+      page.put(partitionOf(key));
       page.put(count);
       let [end, entry, timestamp] = [0, 0, 0];
       for (const last = row + count; row < last; row += 1) {
@@ -168,7 +169,7 @@ export function readBatches(footers: Footers, group: GroupId, key: PartitionKey,
     const batches: [number, number, number, number][] = [];
     while (!reader.isAtEnd) {
       const stream = reader.readInteger();
-      isLast = stream * PARTITIONS_PER_STREAM_MAX + reader.readInteger() === key;
+      isLast = partitionKeyOf(stream, reader.readInteger()) === key;
       let [end, entry, timestamp] = [0, 0, 0];
       for (let rows = reader.readInteger(); rows > 0; rows -= 1) {
         const base = end + reader.readInteger();

@@ -2,7 +2,8 @@ import { assert } from '../../base/assert.js';
 import type { SegmentId } from '../../storage/ports.js';
 import { BatchView } from '../batch/batch-view.js';
 import { BLOCK, type BlockKeeper, type BlockSink, type EntryPlace, type FooterRow } from '../keeper.js';
-import { type CommitNumber, type GroupId, PARTITIONS_PER_STREAM_MAX, type PartitionKey, type Sequence } from '../ports.js';
+import { partitionKeyOf, partitionOf, streamOf } from '../partition-key.js';
+import type { CommitNumber, GroupId, PartitionKey, Sequence } from '../ports.js';
 import { BatchRows, type SealedPart } from './batch-rows.js';
 import { BLOCK_HEAD_BYTES, RECORDS_HEAD_BYTES, readU32, readU48, writeU32, writeU48 } from './entry.js';
 import { EntryRows } from './entry-rows.js';
@@ -111,8 +112,8 @@ export class Records implements BlockKeeper {
       this.nextAssigned += count;
       const at = sink.begin(BLOCK.records, RECORDS_HEAD_BYTES + length);
       const { bytes } = sink;
-      writeU32(bytes, at, Math.floor(partition.key / PARTITIONS_PER_STREAM_MAX));
-      writeU32(bytes, at + 4, partition.key % PARTITIONS_PER_STREAM_MAX);
+      writeU32(bytes, at, streamOf(partition.key));
+      writeU32(bytes, at + 4, partitionOf(partition.key));
       writeU48(bytes, at + 8, batch.baseSequence);
       batch.moveTo(bytes, at + RECORDS_HEAD_BYTES, this.#owner.writers);
     }
@@ -135,7 +136,7 @@ export class Records implements BlockKeeper {
   }
 
   replay(place: EntryPlace, bytes: Uint8Array, from: number, to: number): void {
-    const key = readU32(bytes, from) * PARTITIONS_PER_STREAM_MAX + readU32(bytes, from + 4);
+    const key = partitionKeyOf(readU32(bytes, from), readU32(bytes, from + 4));
     const first = readU48(bytes, from + 8);
     view.reset(bytes, from + RECORDS_HEAD_BYTES, to);
     const span = view.lastOffsetDelta + 1;
@@ -326,7 +327,7 @@ export class BlockFinder {
       const body = at + 5;
       const to = body + readU32(bytes, at + 1);
       if (bytes[at] === BLOCK.records) {
-        this.key = readU32(bytes, body) * PARTITIONS_PER_STREAM_MAX + readU32(bytes, body + 4);
+        this.key = partitionKeyOf(readU32(bytes, body), readU32(bytes, body + 4));
         this.firstSequence = readU48(bytes, body + 8);
         this.at = body + RECORDS_HEAD_BYTES;
         this.to = to;

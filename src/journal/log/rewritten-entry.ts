@@ -2,7 +2,8 @@ import { BatchView } from '../batch/batch-view.js';
 import { BatchWriter } from '../batch/batch-writer.js';
 import { CODEC } from '../batch/layout.js';
 import { BLOCK } from '../keeper.js';
-import { type Offset, PARTITIONS_PER_STREAM_MAX, type PartitionKey } from '../ports.js';
+import { partitionKeyOf } from '../partition-key.js';
+import type { Offset, PartitionKey } from '../ports.js';
 import {
   BLOCK_HEAD_BYTES,
   commitOf,
@@ -57,7 +58,7 @@ export function rewriteEntry(
   let length = ENTRY_HEAD_BYTES;
   forEachBlock(bytes, (kind, from, to) => {
     if (kind !== BLOCK.records) return;
-    const key = readU32(bytes, from) * PARTITIONS_PER_STREAM_MAX + readU32(bytes, from + 4);
+    const key = partitionKeyOf(readU32(bytes, from), readU32(bytes, from + 4));
     const batchFrom = from + RECORDS_HEAD_BYTES;
     view.reset(bytes, batchFrom, to);
     const end = view.lastOffset + 1;

@@ -5,7 +5,8 @@ import { BLOCK, FOOTER_PREFIX_BYTES, footerPrefix } from '../keeper.js';
 import { forEachBlock, RECORDS_HEAD_BYTES, readU32, readU48 } from '../log/entry.js';
 import { EntryRows } from '../log/entry-rows.js';
 import { type Footers, readBatches, readEntries, readParts, readSpan } from '../log/record-footers.js';
-import { type GroupId, PARTITIONS_PER_STREAM_MAX, type PartitionKey } from '../ports.js';
+import { partitionKeyOf } from '../partition-key.js';
+import type { GroupId, PartitionKey } from '../ports.js';
 
 const view = new BatchView();
 
@@ -36,7 +37,7 @@ export class SealedFooters implements Footers {
     const { entries, batches } = records;
     forEachBlock(bytes, (kind, from, to) => {
       if (kind !== BLOCK.records) return;
-      const key = readU32(bytes, from) * PARTITIONS_PER_STREAM_MAX + readU32(bytes, from + 4);
+      const key = partitionKeyOf(readU32(bytes, from), readU32(bytes, from + 4));
       if (!entries.has(index)) entries.set(index, readU48(bytes, from + 8));
       view.reset(bytes, from + RECORDS_HEAD_BYTES, to);
       let offsets = batches.get(key);
