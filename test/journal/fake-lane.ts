@@ -52,6 +52,8 @@ export class FakeLane {
   readonly #inFlight: FakeEntry[] = [];
   #commit = 1;
   #nextIndex = 1;
+  /** No index comes twice, also when the segment that had the last one is gone: then the checkpoint of the tables is at least as far. */
+  #durableIndex = 0;
 
   constructor(group = 7) {
     this.#group = group;
@@ -146,7 +148,7 @@ export class FakeLane {
   /** The process ends. Of the commits under way the first `kept` are durable, though nobody was told. */
   crash(kept: number): void {
     for (const entry of this.#inFlight.splice(0).slice(0, kept)) this.#keep(entry);
-    this.#nextIndex = 1 + Math.max(0, ...this.segments.flatMap((segment) => segment.entries.map(({ place }) => place.index)));
+    this.#nextIndex = this.#durableIndex + 1;
   }
 
   /** Footers first, then the blocks in the order of the log. */
@@ -162,5 +164,6 @@ export class FakeLane {
     const segment = this.segments.find(({ id }) => id === entry.place.segment);
     assert.ok(segment);
     segment.entries.push(entry);
+    this.#durableIndex = entry.place.index;
   }
 }
