@@ -18,6 +18,8 @@ const LONG_FILES: Readonly<Record<string, string>> = {};
 /** Files and folders that no entry reaches yet, and who will. */
 const WAITING_FILES: Readonly<Record<string, string>> = {
   'src/journal/batch/validate.ts': 'Kafka producers send whole batches: Produce checks them with it',
+  'src/metadata/peers/certificates-on-request.ts':
+    'clients over TLS with a token and no certificate: the call gate has to look at each call first',
   'src/journal/cursor/': 'shared subscriptions that outlive their members, and queues of other protocols, stand on it',
 };
 
@@ -25,7 +27,7 @@ const WAITING_FILES: Readonly<Record<string, string>> = {
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   wire: ['base'],
-  raft: ['base'],
+  raft: ['base', 'wire'],
   native: ['base'],
   settings: ['base'],
   telemetry: ['base'],
@@ -45,10 +47,25 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   workers: ['base', 'settings', 'runtime'],
   main: ['base', 'settings', 'runtime', 'launcher'],
   'bench/robust-bench': ['base', 'wire', 'native', 'transport', 'settings'], // settings: units of its flags.
-  'bench/macro': ['base', 'wire', 'native', 'storage', 'journal', 'transport', 'bench/robust-bench'],
+  'bench/macro': [
+    'base',
+    'wire',
+    'native',
+    'storage',
+    'journal',
+    'metadata',
+    'raft',
+    'runtime',
+    'settings',
+    'transport',
+    'bench/robust-bench',
+  ],
   'bench/micro': ['*', 'bench/robust-bench'], // Measures one function of any room.
   test: ['*', 'bench/robust-bench', 'bench/macro', 'bench/micro', 'launcher', 'main'],
 };
+
+/** What bin/proto.js makes has the style of its generator. */
+const GENERATED = 'src/metadata/grpc/generated/';
 
 const ENTRIES = ['src/main.ts', 'src/ctl.ts', 'bench/robust-bench/main.ts', 'bench/micro/run.ts', 'bench/micro/topic-trie-memory.ts'];
 
@@ -73,6 +90,8 @@ const NOT_CODE =
 
 const ROOT = findRoot();
 const SOURCES: readonly Source[] = ['src', 'workers', 'bench', 'test'].flatMap((folder) => listFiles(folder, '.ts')).map(readSource);
+/** Written by hand: by our rules. */
+const WRITTEN = SOURCES.filter(({ path }) => !path.startsWith(GENERATED));
 const BY_PATH: ReadonlyMap<string, Source> = new Map(SOURCES.map((source) => [source.path, source]));
 const PRODUCT = SOURCES.filter((source) => !source.path.startsWith('test/'));
 
@@ -198,13 +217,13 @@ test('tidy: every file is reached from an entry', () => {
 });
 
 test('tidy: names are kebab-case nouns of the domain', () => {
-  const files = [...SOURCES.map(({ path }) => path), ...listFiles('native-bindings/src', '.cc'), ...listFiles('native-bindings/src', '.h')];
+  const files = [...WRITTEN.map(({ path }) => path), ...listFiles('native-bindings/src', '.cc'), ...listFiles('native-bindings/src', '.h')];
   const isOdd = (path: string): boolean => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.(ts|cc|h)$/.test(basename(path));
   expectNone(files.filter(isOdd), 'file names are kebab-case');
   const isVague = (path: string): boolean => FORBIDDEN_WORDS.test(basename(path)) || basename(path) === 'index.ts';
   expectNone(files.filter(isVague), 'say what it does: no util, helper, manager, handler, service, common, index');
   const declaration = /\b(?:class|interface|type|function|const|let)\s+(\w+)/g;
-  const found = SOURCES.flatMap(({ path, code }) =>
+  const found = WRITTEN.flatMap(({ path, code }) =>
     [...code.matchAll(declaration)]
       .filter(([, name]) => /Util|Helper|Manager|Handler|Service|Common/i.test(name))
       .map(([, name]) => `${path}: ${name}`),
@@ -215,7 +234,7 @@ test('tidy: names are kebab-case nouns of the domain', () => {
 test(`tidy: files have at most ${FILE_LINES_MAX} lines`, () => {
   const native = [...listFiles('native-bindings/src', '.cc'), ...listFiles('native-bindings/src', '.h')];
   const lengths = new Map(
-    [...SOURCES.map(({ path }) => path), ...native].map((path) => [path, readFileSync(join(ROOT, path), 'utf8').split('\n').length - 1]),
+    [...WRITTEN.map(({ path }) => path), ...native].map((path) => [path, readFileSync(join(ROOT, path), 'utf8').split('\n').length - 1]),
   );
   const found = [...lengths]
     .filter(([path, lines]) => lines > FILE_LINES_MAX && LONG_FILES[path] === undefined)
@@ -228,11 +247,11 @@ test(`tidy: files have at most ${FILE_LINES_MAX} lines`, () => {
 });
 
 test('tidy: the language is used as agreed', () => {
-  expectNone(linesWith(SOURCES, /(?::\s*any\b|\bas any\b|<any\b|\bany\[\]|,\s*any>).*/), 'no `any`: parse unknown where it enters');
-  expectNone(linesWith(SOURCES, /^\s*(?:export\s+)?(?:const\s+)?enum\s.*/m), 'no enum: an `as const` object or a union');
-  expectNone(linesWith(SOURCES, /^export default.*/m), 'no default export');
-  expectNone(linesWith(SOURCES, /^export (?:\*|\{[^}]*\}) from.*/m), 'no barrels');
-  expectNone(linesWith(SOURCES, /\bcatch\s*(?:\([^)]*\))?\s*\{\s*\}/), 'no empty catch: say why nothing is to be done');
+  expectNone(linesWith(WRITTEN, /(?::\s*any\b|\bas any\b|<any\b|\bany\[\]|,\s*any>).*/), 'no `any`: parse unknown where it enters');
+  expectNone(linesWith(WRITTEN, /^\s*(?:export\s+)?(?:const\s+)?enum\s.*/m), 'no enum: an `as const` object or a union');
+  expectNone(linesWith(WRITTEN, /^export default.*/m), 'no default export');
+  expectNone(linesWith(WRITTEN, /^export (?:\*|\{[^}]*\}) from.*/m), 'no barrels');
+  expectNone(linesWith(WRITTEN, /\bcatch\s*(?:\([^)]*\))?\s*\{\s*\}/), 'no empty catch: say why nothing is to be done');
   expectNone(linesWith(PRODUCT, /\bconsole\.\w+/), 'no console: use the Logger, or write to standard output');
 });
 
@@ -300,7 +319,7 @@ test('tidy: tests mirror the tree', () => {
   const found = SOURCES.map(({ path }) => path)
     .filter((path) => path.startsWith('test/') && path.endsWith('.test.ts') && path.split('/').length > 2)
     .map((path) => dirname(relative('test', path)))
-    .filter((folder) => !['bench', 'clients', 'durability', 'resilience'].includes(folder.split('/')[0]))
+    .filter((folder) => !['bench', 'clients', 'cluster', 'durability', 'resilience', 'simulation'].includes(folder.split('/')[0]))
     .filter((folder) => !existsSync(join(ROOT, 'src', folder)) && !existsSync(join(ROOT, folder)));
   expectNone([...new Set(found)], 'test/<room> without a src/<room>');
 });

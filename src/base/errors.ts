@@ -78,6 +78,33 @@ export const ERROR_TABLE = {
   },
   'RMQ-1025': { title: 'not confirmed', cure: 'Answer y, or give --yes where nobody can be asked' },
   'RMQ-1026': { title: 'output cannot be written', cure: 'Give this user the right to write there, or make room' },
+  'RMQ-1027': {
+    title: 'metadata service failed',
+    cure: 'Look at the kernel log and the disk, then start the node again; if its files are damaged, let it join anew with an empty data_path',
+  },
+  'RMQ-1028': {
+    title: 'the cluster refuses this node',
+    cure: 'Start it with an empty data_path and let it join: `robust-ctl cluster join <address> --token <token>`',
+  },
+  'RMQ-1029': {
+    title: 'metadata service cannot answer now',
+    cure: 'Try again in some seconds; if it stays so, more than half of the voters are down: `robust-ctl cluster members` on a node that runs',
+  },
+  'RMQ-1030': { title: 'it was changed meanwhile', cure: 'Read it again, and repeat the change with its new revision' },
+  'RMQ-1031': { title: 'the change is refused', cure: 'Correct what the message says' },
+  'RMQ-1032': {
+    title: 'not authenticated',
+    cure: 'Give the token of the cluster (metadata.token), or a client certificate that its authority signed',
+  },
+  'RMQ-1033': { title: 'too much at once', cure: 'Send less, or wait for answers before you send more' },
+  'RMQ-1034': {
+    title: 'the cluster cannot be changed so',
+    cure: 'Look at `robust-ctl cluster members`, and correct what the message says',
+  },
+  'RMQ-1035': {
+    title: 'metadata is missing',
+    cure: 'Bring data_path/metadata back from a copy, or set data_path/journal aside and begin with an empty one; nothing was changed',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -18,6 +18,8 @@ const FLIGHTS_MAX = 4;
 /** So much is flushed without waiting for the interval. */
 const INTERVAL_BYTES_MAX = 1024 * 1024;
 const FREE_SPACE_MS = 1000;
+/** And each time that a fast disk has taken such a part of the least: what is left must be enough to go on as a full one. */
+const FREE_SPACE_PART = 8;
 /** A full disk is in use again when so much more than the least is free. */
 const FREE_SPACE_MARGIN = 1.1;
 
@@ -67,6 +69,7 @@ export class ShardJournal implements Journal {
   readonly #compaction: Compaction;
   #commits: Commit[] = [];
   #nextFreeSpaceMs = 0;
+  #sentSinceLook = 0;
   /** The store said so; the tick finds out whether it still is. */
   #isStoreFull = false;
   /** Why it failed. */
@@ -146,11 +149,16 @@ export class ShardJournal implements Journal {
 
   flush(): void {
     const commits = this.#commits;
-    if (this.state === 'failed' || this.#isStoreFull) return;
+    if (this.state === 'failed' || (this.#isStoreFull && !this.#mayRefuse)) return;
     const flights = commits.length;
     if (flights >= FLIGHTS_MAX || (flights > 0 && this.#pending.pendingBytes < OVERLAP_BYTES)) return;
     if (this.#mayWait()) return;
     this.#send();
+  }
+
+  /** Whoever waits for what was appended before the store was full is told by a commit that fails. What nobody waits for waits for room. */
+  get #mayRefuse(): boolean {
+    return this.#pending.isAwaited && this.#pending.pendingBytes > 0 && this.#commits.length === 0;
   }
 
   /** Only streams with an interval have something to flush, and little of it. */
@@ -170,10 +178,12 @@ export class ShardJournal implements Journal {
     let isDirty = false;
     for (const lane of this.#lanes) if (lane.isDirty) isDirty = true;
     if (!isDirty) return;
+    this.#sentSinceLook += this.#pending.pendingBytes;
     this.#commits.push(commit);
     this.openCommit += 1;
     this.#pending.isAwaited = false;
     for (const lane of this.#lanes) if (lane.send(commit.number)) commit.lanes += 1;
+    if (this.#sentSinceLook * FREE_SPACE_PART >= this.#options.freeSpaceMin && this.#options.freeSpaceMin > 0) this.#watchSpace();
   }
 
   onTick(nowMs: number): void {
@@ -243,6 +253,7 @@ export class ShardJournal implements Journal {
 
   #watchSpace(): void {
     const { freeSpaceMin } = this.#options;
+    this.#sentSinceLook = 0;
     let free = Number.POSITIVE_INFINITY;
     for (const { store } of this.#lanes) free = Math.min(free, store.freeBytes());
     if (this.state === 'writable' && free < freeSpaceMin) this.#setState('full');

@@ -37,18 +37,23 @@ export type ControlQuestion =
   | { readonly verb: 'session-list'; readonly after: string; readonly limit: number; readonly match: string }
   | { readonly verb: 'session-show'; readonly clientId: string }
   | { readonly verb: 'session-delete'; readonly clientId: string }
-  | { readonly verb: 'journal-status' };
+  | { readonly verb: 'journal-status' }
+  | { readonly verb: 'cluster-status' | 'cluster-members' }
+  | { readonly verb: 'cluster-join'; readonly address: string; readonly token: string }
+  | { readonly verb: 'cluster-leave' | 'cluster-transfer'; readonly node: string };
 
 const whole = z.int().min(0);
 
 export const CONTROL_REQUEST: z.ZodType<ControlRequest, unknown> = z.discriminatedUnion('verb', [
-  z.strictObject({ verb: z.enum(['status', 'reload', 'stop', 'stream-list', 'journal-status']) }),
+  z.strictObject({ verb: z.enum(['status', 'reload', 'stop', 'stream-list', 'journal-status', 'cluster-status', 'cluster-members']) }),
   z.strictObject({ verb: z.enum(['stream-describe', 'stream-delete']), name: z.string() }),
   z.strictObject({ verb: z.literal('stream-create'), stream: STREAM_SCHEMA }),
   z.strictObject({ verb: z.literal('stream-read'), stream: whole, from: z.array(z.tuple([whole, whole])).max(PLACES_MAX) }),
   z.strictObject({ verb: z.literal('stream-seek'), stream: whole, timestampMs: z.number() }),
   z.strictObject({ verb: z.literal('session-list'), after: z.string(), limit: whole.max(SESSIONS_MAX), match: z.string() }),
   z.strictObject({ verb: z.enum(['session-show', 'session-delete']), clientId: z.string() }),
+  z.strictObject({ verb: z.literal('cluster-join'), address: z.string(), token: z.string() }),
+  z.strictObject({ verb: z.enum(['cluster-leave', 'cluster-transfer']), node: z.string() }),
 ]);
 
 export const CONTROL_ANSWER: z.ZodType<ControlAnswer> = z.union([

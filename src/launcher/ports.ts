@@ -21,6 +21,8 @@ export interface RunningNode {
   readonly shardCount: number;
   readonly transportKind: 'native' | 'node';
   readonly webSocketEngine: string;
+  /** host:port of the control plane; empty: it is disabled. */
+  readonly grpcAddress: string;
   connections(): number;
   /** Plain data; see control-wire.ts. Rejects with BrokerError. */
   query(question: ControlQuestion): Promise<object>;

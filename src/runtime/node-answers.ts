@@ -1,12 +1,12 @@
 import { BrokerError } from '../base/errors.js';
 import type { ShardId } from '../broker/ports.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
-import { groupOf, shardOf } from '../journal/placement.js';
+import { groupOf, type JournalShape, shardOf } from '../journal/placement.js';
 import type { StreamId } from '../journal/ports.js';
 import type { SessionPosition, SessionSummary } from '../protocols/mqtt/inspection.js';
 import type { StreamSettings } from '../settings/journal-schema.js';
 import type { Enquiries } from './enquiries.js';
-import type { ShardOrder } from './orders.js';
+import type { ClusterQuestion } from './metadata-orders.js';
 import type {
   NodeQuestion,
   PartitionExtent,
@@ -32,8 +32,9 @@ const BACKLOG_OF_LIST_MAX = 1000;
 export interface AnsweringNode {
   readonly shardCount: number;
   readonly catalogue: StreamCatalogue;
+  readonly shape: JournalShape;
   readonly enquiries: Enquiries;
-  postToAll(order: ShardOrder): void;
+  askCluster(question: ClusterQuestion): Promise<object>;
 }
 
 /** Answers of all shards that gave one. */
@@ -70,6 +71,12 @@ export class NodeAnswers {
         return this.#showSession(question.clientId);
       case 'session-delete':
         return this.#deleteSession(question.clientId);
+      case 'cluster-status':
+      case 'cluster-members':
+      case 'cluster-join':
+      case 'cluster-leave':
+      case 'cluster-transfer':
+        return this.#node.askCluster(question);
       case 'journal-status': {
         const { bodies, silent } = await this.#askAll({ kind: 'journal' });
         return { shards: bodies.map(([shard, report]) => ({ shard, ...report })), silent };
@@ -99,7 +106,7 @@ export class NodeAnswers {
     const { bodies, silent } = await this.#askAll({ kind: 'partitions', stream: definition.id });
     const known = new Map<number, PartitionExtent>();
     for (const [, extents] of bodies) for (const extent of extents) known.set(extent.partition, extent);
-    const { shape } = this.#node.catalogue;
+    const { shape } = this.#node;
     const partitions: PartitionRow[] = [];
     for (let partition = 0; partition < definition.partitions; partition += 1) {
       const group = groupOf(definition.id, partition, shape);
@@ -113,22 +120,20 @@ export class NodeAnswers {
 
   /** Every shard that runs knows it when this is answered. */
   async #create(wanted: StreamSettings): Promise<Silent & { readonly definition: StreamDefinition }> {
-    const definition = this.#node.catalogue.create(wanted);
-    this.#node.postToAll({ kind: 'streams', streams: this.#node.catalogue.streams, deleted: [] });
+    const definition = await this.#node.catalogue.create(wanted);
     const { silent } = await this.#askAll({ kind: 'orders-done' });
     return { definition, silent };
   }
 
   async #delete(name: string): Promise<Silent & { readonly definition: StreamDefinition }> {
-    const definition = this.#node.catalogue.delete(name);
-    this.#node.postToAll({ kind: 'streams', streams: this.#node.catalogue.streams, deleted: [definition.id] });
+    const definition = await this.#node.catalogue.delete(name);
     const { silent } = await this.#askAll({ kind: 'orders-done' });
     return { definition, silent };
   }
 
   async #read(stream: StreamId, from: readonly PartitionPlace[]): Promise<Silent & { readonly partitions: readonly PartitionPage[] }> {
     const definition = this.#streamOf(stream);
-    const { shape } = this.#node.catalogue;
+    const { shape } = this.#node;
     const byShard = new Map<ShardId, PartitionPlace[]>();
     for (const place of from) {
       if (place[0] >= definition.partitions)

@@ -3,14 +3,19 @@ import { SystemClock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { SystemRandom } from '../base/random.js';
+import { PRODUCT_VERSION } from '../base/version.js';
 import type { ShardId } from '../broker/ports.js';
+import type { JournalShape } from '../journal/placement.js';
 import { loadNative } from '../native/door.js';
 import type { Settings } from '../settings/schema.js';
 import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
 import { Enquiries } from './enquiries.js';
+import { hasLanes, openShape } from './journal-shape.js';
+import { readLegacyStreams, setLegacyStreamsAside } from './legacy-streams.js';
 import { Listeners, type OpenListener } from './listeners.js';
+import { MetadataLink } from './metadata-link.js';
 import { NodeAnswers } from './node-answers.js';
 import type { ShardFailure, ShardHandOver } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
@@ -41,7 +46,9 @@ interface NodeParts {
   readonly settings: Settings;
   readonly log: Logger;
   readonly transportKind: TransportKind;
-  readonly catalogue: StreamCatalogue;
+  readonly cells: ThreadCells;
+  readonly shape: JournalShape;
+  readonly metadata: MetadataLink;
   readonly listeners: Listeners;
   readonly watching: Watching;
 }
@@ -60,6 +67,8 @@ export class RunningNode {
   readonly #counterMemory: readonly SharedArrayBuffer[];
   readonly #counters: readonly Float64Array[];
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
+  readonly #shape: JournalShape;
+  readonly #metadata: MetadataLink;
   readonly #catalogue: StreamCatalogue;
   readonly #supervisor: Supervisor;
   readonly #enquiries: Enquiries;
@@ -69,18 +78,33 @@ export class RunningNode {
   readonly #listeners: Listeners;
   readonly #timer: NodeJS.Timeout;
   readonly #onProcessExit = (): void => this.#endInHaste();
+  /** The streams of the settings are in the catalogue: shards may have it. */
+  #hasCatalogue = false;
   #stopped: Promise<void> | null = null;
 
   static async start(settings: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
     const transportKind = chooseTransport(settings, log);
     // What is accepted before the dealer stands waits in the backlog: accepting starts with the next turn of this thread.
     const early: { deal: Dealer['deal'] } = { deal: () => {} };
-    const catalogue = StreamCatalogue.open(settings);
-    const listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
-    const node = new RunningNode({ settings, log, transportKind, catalogue, listeners, watching });
+    const cells = ThreadCells.create(settings.runtime.shards);
+    cells.logLevel = levelIndexOf(log);
+    const hasJournal = hasLanes(settings.data_path);
+    const legacy = readLegacyStreams(settings.data_path);
+    const shape = openShape(settings, legacy?.shape ?? null);
+    // It loads and opens its files while this thread opens listeners and shards load theirs.
+    const metadata = new MetadataLink({ settings, version: PRODUCT_VERSION, cells: cells.memory, shape, hasJournal, legacy }, log);
+    let listeners: Listeners;
+    try {
+      listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
+    } catch (error) {
+      await metadata.stop();
+      throw error;
+    }
+    const node = new RunningNode({ settings, log, transportKind, cells, shape, metadata, listeners, watching });
     early.deal = (tag, descriptors, count) => node.#dealer.deal(tag, descriptors, count);
     try {
-      await node.#startShards();
+      await node.#startThreads();
+      setLegacyStreamsAside(settings.data_path);
     } catch (error) {
       await node.stop();
       throw error;
@@ -88,15 +112,17 @@ export class RunningNode {
     return node;
   }
 
-  private constructor({ settings, log, transportKind, catalogue, listeners, watching }: NodeParts) {
+  private constructor({ settings, log, transportKind, cells, shape, metadata, listeners, watching }: NodeParts) {
     const shardCount = settings.runtime.shards;
     this.#settings = settings;
     this.#log = log;
-    this.#catalogue = catalogue;
+    this.#cells = cells;
+    this.#shape = shape;
+    this.#metadata = metadata;
+    this.#catalogue = new StreamCatalogue(metadata.catalogue, (commands) => metadata.propose(commands));
     this.transportKind = transportKind;
     this.shardCount = shardCount;
     this.#listeners = listeners;
-    this.#cells = ThreadCells.create(shardCount);
     this.#topology = new Topology(shardCount);
     this.#counterMemory = Array.from({ length: shardCount }, () => new SharedArrayBuffer(COUNTERS_COUNT * 8));
     this.#counters = this.#counterMemory.map((memory) => new Float64Array(memory));
@@ -112,8 +138,15 @@ export class RunningNode {
     const supervisor = this.#supervisor;
     this.#enquiries = new Enquiries(supervisor);
     supervisor.onAnswer = (ticket, answer) => this.#enquiries.onAnswer(ticket, answer);
-    const postToAll = supervisor.postToAll.bind(supervisor);
-    this.#answers = new NodeAnswers({ shardCount, catalogue, enquiries: this.#enquiries, postToAll });
+    this.#answers = new NodeAnswers({
+      shardCount,
+      shape,
+      catalogue: this.#catalogue,
+      enquiries: this.#enquiries,
+      askCluster: (question) => metadata.ask(question),
+    });
+    metadata.onFull = (chunks) => this.#onCatalogue(chunks);
+    metadata.onDelta = (delta) => supervisor.postToAll({ kind: 'catalogue-change', delta });
     this.#dealer = new Dealer({
       cells: this.#cells,
       connectionsMax: settings.mqtt.connections_max,
@@ -138,6 +171,12 @@ export class RunningNode {
   /** Which one runs and why. */
   get webSocketEngine(): string {
     return this.#listeners.webSocketChoice?.reason ?? 'none, mqtt.ws is disabled';
+  }
+
+  /** host:port of the control plane; empty: it is disabled. */
+  get grpcAddress(): string {
+    const { grpcPort } = this.#metadata;
+    return grpcPort === 0 ? '' : `${this.#settings.grpc.host}:${grpcPort}`;
   }
 
   connections(): number {
@@ -170,6 +209,7 @@ export class RunningNode {
       connectionsRefused: this.#dealer.refused,
       acceptErrors: this.#acceptErrors(),
       isShortOfDescriptors: this.#descriptors.isShort,
+      metadata: this.#metadata.status,
       shards,
     };
   }
@@ -201,6 +241,7 @@ export class RunningNode {
       supervisor.terminateAll();
       await this.#until(() => supervisor.areAllEnded, END_MS_MAX);
     }
+    await this.#metadata.stop();
     clearInterval(this.#timer);
     process.off('exit', this.#onProcessExit);
   }
@@ -220,15 +261,27 @@ export class RunningNode {
     }
   }
 
-  async #startShards(): Promise<void> {
+  /** Shards load while the metadata service finds its cluster; they open their logs when they have the catalogue. */
+  async #startThreads(): Promise<void> {
     let failure: unknown = null;
     this.#supervisor.onFatal = (error) => {
       failure = error;
+      this.#supervisor.onChange();
     };
     this.#supervisor.start();
+    await this.#metadata.ready();
+    await this.#catalogue.takeSettings(this.#settings.streams);
+    this.#hasCatalogue = true;
+    this.#metadata.wantFull();
     await this.#until(() => this.#supervisor.areAllServing || failure !== null, Number.POSITIVE_INFINITY);
     if (failure !== null) throw failure;
     this.#supervisor.onFatal = (error) => this.onFatal(error);
+    this.#metadata.onFatal = (error) => this.onFatal(error);
+  }
+
+  /** A shard that starts waits for it; for others it is a reset. */
+  #onCatalogue(chunks: readonly Uint8Array[]): void {
+    if (this.#hasCatalogue) this.#supervisor.postToAll({ kind: 'catalogue', chunks });
   }
 
   /** @returns false if the time was over first. */
@@ -277,6 +330,7 @@ export class RunningNode {
   }
 
   #handOver(shard: ShardId, replacesDead: boolean): ShardHandOver {
+    if (replacesDead) this.#metadata.wantFull(); // It waits for the catalogue; the others have it.
     return {
       shard,
       settings: this.#settings,
@@ -289,9 +343,7 @@ export class RunningNode {
       webSocket: this.#listeners.webSocketHandOver(),
       replacesDead,
       hashSeed: this.#hashSeed,
-      shape: this.#catalogue.shape,
-      streams: this.#catalogue.streams,
-      deletedStreams: this.#catalogue.deleted,
+      shape: this.#shape,
     };
   }
 }

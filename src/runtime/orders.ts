@@ -1,10 +1,8 @@
-import type { LogFields, LogLevel } from '../base/logger.js';
 import type { ShardId } from '../broker/ports.js';
-import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { JournalShape } from '../journal/placement.js';
-import type { StreamId } from '../journal/ports.js';
 import type { Settings } from '../settings/schema.js';
 import type { PeerRings } from './links.js';
+import type { LogNotice } from './port-logger.js';
 import type { ShardAnswers, ShardQuestion } from './questions.js';
 
 /*
@@ -49,9 +47,6 @@ export interface ShardHandOver {
   /** Random per process. */
   readonly hashSeed: number;
   readonly shape: JournalShape;
-  readonly streams: readonly StreamDefinition[];
-  /** What there still is of them is forgotten: a shard may have been down when they were deleted. */
-  readonly deletedStreams: readonly StreamId[];
 }
 
 export type ShardFailure = 'throw' | 'hang';
@@ -64,8 +59,10 @@ export type ShardOrder =
   /** The process has no descriptors left, or some again: whether WebSocket listeners take connections. Main pauses its own. */
   | { readonly kind: 'pause-accepting' }
   | { readonly kind: 'resume-accepting' }
-  /** These are the streams now; records of those that were deleted are forgotten. */
-  | { readonly kind: 'streams'; readonly streams: readonly StreamDefinition[]; readonly deleted: readonly StreamId[] }
+  /** The whole catalogue, encoded: the first order that a shard waits for. Later again if it was replaced. */
+  | { readonly kind: 'catalogue'; readonly chunks: readonly Uint8Array[] }
+  /** What changed in it, encoded. */
+  | { readonly kind: 'catalogue-change'; readonly delta: Uint8Array }
   /** Answered by `answer` with the ticket. */
   | { readonly kind: 'query'; readonly ticket: number; readonly question: ShardQuestion }
   /** Every shard serves: all of them know who wants what. Also said again when one was replaced. */
@@ -102,6 +99,6 @@ export type ShardNotice =
   | { readonly kind: 'journal-failed' }
   /** A peer does not read its ring. */
   | { readonly kind: 'peer-stuck'; readonly peer: ShardId }
-  | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly sentence: string; readonly fields: LogFields }
+  | LogNotice
   /** The last words of a shard that ends by an error. */
   | { readonly kind: 'failed'; readonly error: unknown };

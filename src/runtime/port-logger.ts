@@ -1,14 +1,22 @@
 import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/logger.js';
-import type { ShardNotice } from './orders.js';
 import type { ThreadCells } from './thread-cells.js';
+
+/** A line on its way to the main thread. */
+export interface LogNotice {
+  readonly kind: 'log';
+  readonly level: LogLevel;
+  readonly event: string;
+  readonly sentence: string;
+  readonly fields: LogFields;
+}
 
 /** Sends lines to the logger of the main thread. The level is a cell that main keeps, so that a reload reaches every thread. */
 export class PortLogger implements Logger {
-  readonly #post: (notice: ShardNotice) => void;
+  readonly #post: (notice: LogNotice) => void;
   readonly #cells: ThreadCells;
   readonly #bound: LogFields;
 
-  constructor(post: (notice: ShardNotice) => void, cells: ThreadCells, bound: LogFields = {}) {
+  constructor(post: (notice: LogNotice) => void, cells: ThreadCells, bound: LogFields = {}) {
     this.#post = post;
     this.#cells = cells;
     this.#bound = bound;

@@ -3,6 +3,7 @@ import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { GroupId, JournalState, Offset, StreamId } from '../journal/ports.js';
 import type { Backlog, SessionDetails, SessionPosition, SessionSummary } from '../protocols/mqtt/inspection.js';
 import type { StreamSettings } from '../settings/journal-schema.js';
+import type { ClusterQuestion } from './metadata-orders.js';
 
 /*
   What an operator asks while the node runs. Main asks the shards that know, and puts their answers together:
@@ -114,7 +115,8 @@ export type NodeQuestion =
   | { readonly verb: 'session-list'; readonly after: string; readonly limit: number; readonly match: string }
   | { readonly verb: 'session-show'; readonly clientId: string }
   | { readonly verb: 'session-delete'; readonly clientId: string }
-  | { readonly verb: 'journal-status' };
+  | { readonly verb: 'journal-status' }
+  | ClusterQuestion;
 
 /** Shards that did not answer: what they have is missing. */
 export interface Silent {

@@ -15,6 +15,7 @@ import { applySettings, durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { PortLogger } from './port-logger.js';
+import type { ThreadCatalogue } from './thread-catalogue.js';
 import { ThreadCells } from './thread-cells.js';
 
 /** Connections that are closed and not yet released still have a number. */
@@ -38,7 +39,7 @@ export interface ShardParts {
 /** Index of the MQTT engine in `connections`. */
 export const ENGINE_MQTT = 0;
 
-export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) => void): ShardParts {
+export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, post: (notice: ShardNotice) => void): ShardParts {
   const { settings, shard } = handOver;
   const cells = new ThreadCells(handOver.cells);
   const log = new PortLogger(post, cells);
@@ -53,8 +54,8 @@ export function buildShard(handOver: ShardHandOver, post: (notice: ShardNotice) 
     arena: transport.arena,
   });
   const journal = openJournal(handOver, clock, log);
-  const resolver = new StreamResolver(journal, handOver.streams);
-  applySettings(journal, handOver.streams);
+  const resolver = new StreamResolver(journal, catalogue.streams);
+  applySettings(journal, catalogue.streams);
   const broker = new ShardBroker<MqttSession>({
     links,
     clock,

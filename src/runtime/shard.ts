@@ -8,6 +8,7 @@ import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus, TcpListenerHa
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
+import type { ThreadCatalogue } from './thread-catalogue.js';
 
 const TICK_MS = 100;
 /** The status goes to main every so many ticks. */
@@ -35,6 +36,7 @@ export interface ShardPort {
 */
 export class Shard {
   readonly #handOver: ShardHandOver;
+  readonly #catalogue: ThreadCatalogue;
   readonly #post: (notice: ShardNotice) => void;
   readonly #parts: ShardParts;
   readonly #doorbell: Doorbell;
@@ -46,18 +48,20 @@ export class Shard {
   #isResuming = false;
   #phase: 'serving' | 'draining' | 'drained' | 'closed' = 'serving';
 
-  static async open(handOver: ShardHandOver, port: ShardPort): Promise<Shard> {
-    const shard = new Shard(handOver, (notice) => port.post(notice));
+  static async open(handOver: ShardHandOver, catalogue: ThreadCatalogue, port: ShardPort): Promise<Shard> {
+    const shard = new Shard(handOver, catalogue, (notice) => port.post(notice));
     await shard.#start();
     port.onOrder((order) => shard.#onOrder(order));
     port.post({ kind: 'serving' });
     return shard;
   }
 
-  private constructor(handOver: ShardHandOver, post: (notice: ShardNotice) => void) {
+  private constructor(handOver: ShardHandOver, catalogue: ThreadCatalogue, post: (notice: ShardNotice) => void) {
     this.#handOver = handOver;
+    this.#catalogue = catalogue;
+    catalogue.onStreams = (streams, deleted) => this.#takeStreams(streams, deleted);
     this.#post = post;
-    this.#parts = buildShard(handOver, post);
+    this.#parts = buildShard(handOver, catalogue, post);
     const { cells, links, journal, mqtt } = this.#parts;
     journal.onCommitted = (commit) => this.#onCommit(() => mqtt.onCommitted(commit));
     journal.onFailed = (commit, why) => this.#onCommit(() => mqtt.onCommitFailed(commit, why));
@@ -112,7 +116,7 @@ export class Shard {
     this.#workRings();
     await new Promise<void>((resolve) =>
       this.#onCommit(() => {
-        forgetStreams(journal, this.#handOver.deletedStreams);
+        forgetStreams(journal, this.#catalogue.deleted);
         mqtt.start(resolve);
       }),
     );
@@ -242,8 +246,11 @@ export class Shard {
       case 'all-serving':
         this.#onCommit(() => mqtt.onAllServing());
         return;
-      case 'streams':
-        this.#takeStreams(order.streams, order.deleted);
+      case 'catalogue':
+        this.#catalogue.load(order.chunks);
+        return;
+      case 'catalogue-change':
+        this.#catalogue.apply(order.delta);
         return;
       case 'query':
         void this.#answer(order.ticket, order.question);

@@ -14,6 +14,7 @@ import {
   type Problem,
   type SettingSource,
 } from './layers.js';
+import { faultOfRoles, faultsOfMetadata } from './metadata-schema.js';
 import { DATA_PATH_DEFAULT, SETTINGS_SCHEMA, type Settings, type TcpListenerSettings } from './schema.js';
 import { locateKeys } from './toml-positions.js';
 
@@ -171,6 +172,11 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
     names.add(name);
     for (const fault of faultsOfStream(stream)) report('streams', `"${name}": ${fault}`);
   }
+  const { node, metadata, grpc } = settings;
+  const roleFault = faultOfRoles(settings.roles);
+  if (roleFault !== null) report('roles', roleFault);
+  if (metadata.peers.length > 0 && !settings.roles.includes('meta')) report('metadata.peers', 'first voters have the role meta');
+  for (const [path, what] of faultsOfMetadata(node.id, metadata, grpc, isLoopback(grpc.host))) report(path, what);
   if (security.profile === 'hardened') report('security.profile', '"hardened" needs authentication, which this version does not have yet');
   return problems;
 }

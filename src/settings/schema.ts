@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
+import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings } from './metadata-schema.js';
 
 /*
   Every setting: its name, form, default and meaning. The names are those of the TOML file, of `--set` and (in capitals, behind
@@ -67,6 +68,8 @@ export interface Settings {
   readonly journal: JournalSettings;
   /** Streams that are there in any case, and the topics that are bound to them. */
   readonly streams: readonly StreamSettings[];
+  readonly metadata: MetadataSettings;
+  readonly grpc: GrpcSettings;
   readonly mqtt: MqttSettings;
 }
 
@@ -74,6 +77,9 @@ export const DATA_PATH_DEFAULT = './data';
 
 /** Settings that a running server takes over at `reload`; all others need a restart. */
 export const HOT_PATHS: readonly string[] = ['log.level'];
+
+/** Settings that nobody is shown. */
+export const SECRET_PATHS: readonly string[] = ['metadata.token'];
 
 const U16_MAX = 65_535;
 /** MQTT 5.0 §1.5.5: four bytes of remaining length, and the fixed header before it. */
@@ -163,5 +169,7 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
     .prefault({}),
   journal: JOURNAL_SCHEMA.prefault({}),
   streams: STREAMS_SCHEMA,
+  metadata: METADATA_SCHEMA.prefault({}),
+  grpc: GRPC_SCHEMA.prefault({}),
   mqtt: mqtt.prefault({}),
 });

@@ -80,7 +80,14 @@ export class DurableBroker {
   /** @returns milliseconds from spawn to ready. */
   async start(): Promise<number> {
     const { settings = [], environment = {} } = this.#options;
-    const all = [`data_path=${this.dataPath}`, 'mqtt.tcp.port=0', 'mqtt.ws.enabled=false', 'log.format=json', ...settings];
+    const all = [
+      `data_path=${this.dataPath}`,
+      'mqtt.tcp.port=0',
+      'mqtt.ws.enabled=false',
+      'grpc.enabled=false',
+      'log.format=json',
+      ...settings,
+    ];
     const args = [MAIN, 'start', '--foreground', ...all.flatMap((setting) => ['--set', setting])];
     const beganMs = performance.now();
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });

@@ -14,6 +14,7 @@ function bannerOf(listeners: readonly RunningListener[], shardCount = 1): string
     shardCount,
     transportKind: 'native',
     webSocketEngine: 'uws',
+    grpcAddress: '127.0.0.1:1228',
     connections: () => 0,
     query: () => Promise.resolve({}),
     status: () => ({}),

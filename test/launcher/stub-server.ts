@@ -16,6 +16,7 @@ async function startStub(settings: Settings): Promise<RunningNode> {
     shardCount: settings.runtime.shards,
     transportKind: 'node',
     webSocketEngine: 'ws',
+    grpcAddress: '127.0.0.1:1228',
     connections: () => 3,
     query: (question) => Promise.resolve({ asked: question.verb }),
     status: () => ({ stub: true }),

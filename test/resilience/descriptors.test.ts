@@ -5,7 +5,7 @@ import mqttPacket from 'mqtt-packet';
 import { ChildBroker } from './child-broker.js';
 import { eventually, pass } from './deadline.js';
 
-const DESCRIPTORS_MAX = 200;
+const DESCRIPTORS_MAX = 320;
 const CONNECTIONS = 300;
 const EXHAUSTED_MS = 1_000;
 /** Of one second: 10 tries to accept, and what two idle shards and their ticks cost. A loop that spins takes all of it. */

@@ -207,6 +207,7 @@ async function startLogged(context: TestContext): Promise<{ url: string; port: n
   const assignments = [
     `data_path=${dataPath}`,
     'mqtt.tcp.port=0',
+    'grpc.port=0',
     'mqtt.ws.enabled=false',
     'runtime.shards=2',
     'mqtt.queue_messages_max=50',

@@ -111,6 +111,7 @@ test('shard death: the other shard does not pause, its sessions and retained mes
     data_path: directory,
     runtime: { shards: SHARDS },
     mqtt: { tcp: { port: 0 }, ws: { port: 0 } },
+    grpc: { port: 0 },
   });
   const node = await startNode(settings, SILENT_LOGGER);
   context.after(() => node.stop());

@@ -1,37 +1,31 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Enquiries } from '../../src/runtime/enquiries.js';
 import { NodeAnswers } from '../../src/runtime/node-answers.js';
-import type { ShardOrder } from '../../src/runtime/orders.js';
 import type { ShardAnswers, ShardQuestion } from '../../src/runtime/questions.js';
-import { StreamCatalogue } from '../../src/runtime/stream-catalogue.js';
 import { STREAM_SCHEMA } from '../../src/settings/journal-schema.js';
-import { SETTINGS_SCHEMA } from '../../src/settings/schema.js';
+import { OneCatalogue } from './one-catalogue.js';
 
 const SHARDS = 2;
-const root = mkdtempSync(join(tmpdir(), 'robustmq-answers-'));
-after(() => rmSync(root, { recursive: true }));
-let directories = 0;
-
 type Reply = (shard: number, question: ShardQuestion) => ShardAnswers[ShardQuestion['kind']];
 
 /** A node whose shards answer at once; those in `down` not at all. */
-function setUp(reply: Reply, down: readonly number[] = []): { answers: NodeAnswers; orders: ShardOrder[]; catalogue: StreamCatalogue } {
-  directories += 1;
-  const settings = SETTINGS_SCHEMA.parse({ data_path: join(root, String(directories)), runtime: { shards: SHARDS } });
-  const catalogue = StreamCatalogue.open(settings);
-  const orders: ShardOrder[] = [];
+function setUp(reply: Reply, down: readonly number[] = []): { answers: NodeAnswers; one: OneCatalogue } {
+  const one = new OneCatalogue();
   const enquiries: Enquiries = new Enquiries({
     isServing: (shard) => !down.includes(shard),
     post: (shard, order) => {
       if (order.kind === 'query') enquiries.onAnswer(order.ticket, { fault: null, body: reply(shard, order.question) });
     },
   });
-  const answers = new NodeAnswers({ shardCount: SHARDS, catalogue, enquiries, postToAll: (order) => void orders.push(order) });
-  return { answers, orders, catalogue };
+  const answers = new NodeAnswers({
+    shardCount: SHARDS,
+    shape: { groups: 16, groupLanes: SHARDS, lanes: SHARDS },
+    catalogue: one.streams,
+    enquiries,
+    askCluster: (question) => Promise.resolve({ asked: question.verb }),
+  });
+  return { answers, one };
 }
 
 test('node answers: a shard that is down is named, and the rest is told', async () => {
@@ -48,9 +42,9 @@ test('node answers: a shard that is down is named, and the rest is told', async 
 
 test('node answers: shards hear of a stream before the operator hears that it is there', async () => {
   let isKnown = false;
-  const { answers, orders } = setUp((_shard, { kind }) => {
+  const { answers, one } = setUp((_shard, { kind }) => {
     assert.equal(kind, 'orders-done');
-    isKnown = orders.length === 1;
+    isKnown = one.deltas.length === 1;
     return null;
   });
   const stream = STREAM_SCHEMA.parse({ name: 'orders' });
@@ -58,13 +52,12 @@ test('node answers: shards hear of a stream before the operator hears that it is
   assert.ok(isKnown);
   assert.ok('definition' in made);
   await answers.answer({ verb: 'stream-delete', name: 'orders' });
-  assert.deepEqual(
-    orders.map((order) => order.kind === 'streams' && [order.streams.map(({ name }) => name), order.deleted]),
-    [
-      [['mqtt', 'mqtt.retained', 'orders'], []],
-      [['mqtt', 'mqtt.retained'], [3]],
-    ],
-  );
+  assert.deepEqual([one.deltas.length, one.copy.deleted], [2, [3]]);
+});
+
+test('node answers: what is asked of the cluster goes to the metadata service', async () => {
+  const { answers } = setUp(() => null);
+  assert.deepEqual(await answers.answer({ verb: 'cluster-members' }), { asked: 'cluster-members' });
 });
 
 test('node answers: a page is asked of those shards alone that have its partitions', async () => {

@@ -20,6 +20,7 @@ export function settingsFor(transport: 'native' | 'node', shards: number, engine
     data_path: directory,
     runtime: { shards, transport },
     mqtt: { tcp: { port: 0 }, ws: { port: 0, engine } },
+    grpc: { port: 0 },
   });
 }
 

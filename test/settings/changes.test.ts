@@ -14,8 +14,8 @@ test('changes: equal settings have none', () => {
 });
 
 test('changes: each says what it was, what it is and whether a restart is needed', () => {
-  assert.deepEqual(changesBetween(settingsWith(), settingsWith('log.level=debug', 'mqtt.tcp.port=0', 'roles=broker')), [
-    { path: 'roles', before: ['meta', 'broker', 'journal'], after: ['broker'], isHot: false },
+  assert.deepEqual(changesBetween(settingsWith(), settingsWith('log.level=debug', 'mqtt.tcp.port=0', 'roles=meta')), [
+    { path: 'roles', before: ['meta', 'broker', 'journal'], after: ['meta'], isHot: false },
     { path: 'log.level', before: 'info', after: 'debug', isHot: true },
     { path: 'mqtt.tcp.port', before: 1883, after: 0, isHot: false },
   ]);

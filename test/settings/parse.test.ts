@@ -64,12 +64,12 @@ test('settings: durations, sizes, booleans, lists and numbers come from text ali
     environment: {
       ROBUST_MQ_SERVER__MQTT__WS__ENABLED: undefined,
       ROBUST_MQ_SERVER_MQTT__WS__ENABLED: 'false',
-      ROBUST_MQ_SERVER_ROLES: 'broker, meta',
+      ROBUST_MQ_SERVER_ROLES: 'broker, journal',
     },
     assignments: ['mqtt.keep_alive_max=2m', 'mqtt.queue_bytes_max=1GiB', 'runtime.shards=3'],
   });
   assert.equal(settings.mqtt.ws.enabled, false);
-  assert.deepEqual(settings.roles, ['broker', 'meta']);
+  assert.deepEqual(settings.roles, ['broker', 'journal']);
   assert.equal(settings.mqtt.keep_alive_max, 120_000);
   assert.equal(settings.mqtt.queue_bytes_max, 2 ** 30);
   assert.equal(settings.runtime.shards, 3);

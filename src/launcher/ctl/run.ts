@@ -5,6 +5,7 @@ import { EXIT } from '../command-line.js';
 import { RemoteError } from '../control-client.js';
 import type { CheckJournal } from '../ports.js';
 import { errorText } from '../serve.js';
+import { joinCluster, leaveCluster, listMembers, showCluster, transferLeadership } from './cluster-verbs.js';
 import { type CtlLine, isCtlLine, parseCtlLine } from './command-line.js';
 import { exportStream } from './export.js';
 import { repairJournal, showJournal, verifyJournal } from './journal-verbs.js';
@@ -61,6 +62,16 @@ async function runAction({ action, input, form }: CtlLine, terminal: Terminal, j
       return await showSession({ ...call, action });
     case 'session-delete':
       return await deleteSession({ ...call, action });
+    case 'cluster-status':
+      return await showCluster({ ...call, action });
+    case 'cluster-members':
+      return await listMembers({ ...call, action });
+    case 'cluster-join':
+      return await joinCluster({ ...call, action });
+    case 'cluster-leave':
+      return await leaveCluster({ ...call, action });
+    case 'cluster-transfer':
+      return await transferLeadership({ ...call, action });
     case 'journal-status':
       return await showJournal({ ...call, action });
     case 'journal-verify':

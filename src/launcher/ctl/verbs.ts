@@ -14,6 +14,11 @@ export type CtlAction =
   | { readonly kind: 'session-list'; readonly limit: number; readonly match: string }
   | { readonly kind: 'session-show'; readonly clientId: string }
   | { readonly kind: 'session-delete'; readonly clientId: string; readonly isConfirmed: boolean }
+  | { readonly kind: 'cluster-status' }
+  | { readonly kind: 'cluster-members' }
+  | { readonly kind: 'cluster-join'; readonly address: string; readonly token: string }
+  | { readonly kind: 'cluster-leave'; readonly node: string; readonly isConfirmed: boolean }
+  | { readonly kind: 'cluster-transfer'; readonly node: string }
   | { readonly kind: 'journal-status' }
   | { readonly kind: 'journal-verify' }
   | { readonly kind: 'journal-repair'; readonly isConfirmed: boolean };
@@ -61,6 +66,7 @@ export interface Flags {
   readonly count?: number;
   readonly limit?: number;
   readonly match?: string;
+  readonly token?: string;
 }
 
 export interface VerbPage {
@@ -224,7 +230,61 @@ const JOURNAL_PAGES: readonly VerbPage[] = [
   },
 ];
 
+const CLUSTER_PAGES: readonly VerbPage[] = [
+  {
+    verb: 'status',
+    summary: 'Show what this node knows of its cluster: who leads, how far the metadata is',
+    name: null,
+    options: [],
+    examples: ['cluster status', 'cluster status -o json', 'cluster status --data-path ./data'],
+    action: () => ({ kind: 'cluster-status' }),
+  },
+  {
+    verb: 'members',
+    summary: 'List the nodes of the cluster, and which of them vote',
+    description: 'List the nodes of the cluster, and which of them vote. How far each is behind is known to the leader alone',
+    name: null,
+    options: [],
+    examples: ['cluster members', 'cluster members -o json', 'cluster members --data-path ./data'],
+    action: () => ({ kind: 'cluster-members' }),
+  },
+  {
+    verb: 'join',
+    summary: 'Let this node join the cluster that another node is in',
+    description:
+      'Let this node join the cluster that another node is in. It gives up its own metadata, so it must not have streams, users or rules of its own',
+    name: 'address',
+    options: [new Option('--token <token>', 'secret of the cluster: its metadata.token').makeOptionMandatory()],
+    examples: [
+      'cluster join 10.0.0.1:1228 --token s3cret-of-the-cluster',
+      'cluster join node-1.example.org:1228 --token "$TOKEN" --data-path ./data',
+      'cluster join 127.0.0.1:1228 --token "$TOKEN" -o json',
+    ],
+    action: (address, { token = '' }) =>
+      /^\S+:\d{1,5}$/.test(address) ? { kind: 'cluster-join', address, token } : 'the address must be host:port',
+  },
+  {
+    verb: 'leave',
+    summary: 'Take a node out of the cluster, for good',
+    description:
+      'Take a node out of the cluster, for good: its number is never used again. It may be the node that is asked, or one that is lost',
+    name: 'node',
+    options: [YES],
+    examples: ['cluster leave node-3', 'cluster leave 3 --yes', 'cluster leave node-3 --yes -o json'],
+    action: (node, { yes = false }) => ({ kind: 'cluster-leave', node, isConfirmed: yes }),
+  },
+  {
+    verb: 'transfer',
+    summary: 'Hand the leadership of the metadata service to a node',
+    name: 'node',
+    options: [],
+    examples: ['cluster transfer node-2', 'cluster transfer 2', 'cluster transfer node-2 -o json'],
+    action: (node) => ({ kind: 'cluster-transfer', node }),
+  },
+];
+
 export const TOPICS: readonly Topic[] = [
+  { topic: 'cluster', summary: 'Nodes of the cluster, and who leads its metadata', pages: CLUSTER_PAGES },
   { topic: 'stream', summary: 'Streams: named logs, and the records in them', pages: STREAM_PAGES },
   { topic: 'session', summary: 'Sessions of MQTT clients', pages: SESSION_PAGES },
   { topic: 'journal', summary: 'The journal on the disk', pages: JOURNAL_PAGES },

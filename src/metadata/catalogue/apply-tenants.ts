@@ -1,0 +1,40 @@
+import type { Command, CommandOutcome } from './commands.js';
+import { type Edit, faultOfExpected, refuse } from './edit.js';
+import { keyRange, TENANT_KINDS } from './keys.js';
+import { COMMENT_LENGTH_MAX } from './limits.js';
+import { TENANT_DEFAULT } from './resources.js';
+import { faultOfLength, faultOfName } from './syntax.js';
+
+export function putTenant(edit: Edit, { value, expected }: Command<'put-tenant'>): CommandOutcome {
+  const current = edit.tables.get('tenant', value);
+  const fault =
+    faultOfName('name', value.name) ??
+    faultOfLength('comment', value.comment, COMMENT_LENGTH_MAX) ??
+    faultOfExpected(current, expected) ??
+    (current === null ? edit.faultOfCount('tenant', 1) : null);
+  if (fault !== null) return fault;
+  edit.put('tenant', value);
+  return edit.accept();
+}
+
+export function deleteTenant(edit: Edit, { key, expected }: Command<'delete-tenant'>): CommandOutcome {
+  const { tables } = edit;
+  const current = tables.get('tenant', key);
+  if (current === null) return refuse('not-found', `there is no tenant "${key.name}"`);
+  const fault = faultOfExpected(current, expected);
+  if (fault !== null) return fault;
+  if (key.name === TENANT_DEFAULT) return refuse('in-use', `the tenant "${TENANT_DEFAULT}" is always there`, current.revision);
+  const content = contentOf(edit, key.name);
+  if (content !== '') return refuse('in-use', `there is something in it: ${content}`, current.revision);
+  for (const subject of tables.between('schema-subject', keyRange(key.name))) edit.delete('schema-subject', subject);
+  edit.delete('tenant', key);
+  return edit.accept();
+}
+
+/** Subjects without schemas only remember a number, and go with the tenant. */
+function contentOf({ tables }: Edit, tenant: string): string {
+  return TENANT_KINDS.map((kind) => ({ kind, count: kind === 'schema-subject' ? 0 : tables.countIn(kind, tenant) }))
+    .filter(({ count }) => count > 0)
+    .map(({ kind, count }) => `${kind} ${count}`)
+    .join(', ');
+}

@@ -1,0 +1,82 @@
+import { BrokerError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import { PRODUCT_VERSION } from '../base/version.js';
+import type { Settings } from '../settings/schema.js';
+import { openShape } from './journal-shape.js';
+import { MetadataLink } from './metadata-link.js';
+import type { ClusterQuestion } from './metadata-orders.js';
+import { levelIndexOf } from './port-logger.js';
+import type { NodeQuestion } from './questions.js';
+import { ThreadCells } from './thread-cells.js';
+
+const LOG_LEVEL_MS = 100;
+
+/** A node with the role `meta` alone: it keeps the metadata of the cluster, and serves no clients. */
+export class MetadataOnlyNode {
+  readonly listeners: readonly never[] = [];
+  readonly shardCount = 0;
+  readonly transportKind = 'node';
+  readonly webSocketEngine = 'none, this node has not the role broker';
+  onFatal: (error: unknown) => void = () => {};
+  readonly #settings: Settings;
+  readonly #metadata: MetadataLink;
+  readonly #timer: NodeJS.Timeout;
+
+  static async start(settings: Settings, log: Logger): Promise<MetadataOnlyNode> {
+    const cells = ThreadCells.create(1);
+    const handOver = {
+      settings,
+      version: PRODUCT_VERSION,
+      cells: cells.memory,
+      shape: openShape(settings, null),
+      hasJournal: false,
+      legacy: null,
+    };
+    cells.logLevel = levelIndexOf(log);
+    const node = new MetadataOnlyNode(settings, new MetadataLink(handOver, log), log, cells);
+    try {
+      await node.#metadata.ready();
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
+    node.#metadata.onFatal = (error) => node.onFatal(error);
+    return node;
+  }
+
+  private constructor(settings: Settings, metadata: MetadataLink, log: Logger, cells: ThreadCells) {
+    this.#settings = settings;
+    this.#metadata = metadata;
+    this.#timer = setInterval(() => {
+      cells.logLevel = levelIndexOf(log);
+    }, LOG_LEVEL_MS);
+  }
+
+  get grpcAddress(): string {
+    const { grpcPort } = this.#metadata;
+    return grpcPort === 0 ? '' : `${this.#settings.grpc.host}:${grpcPort}`;
+  }
+
+  connections(): number {
+    return 0;
+  }
+
+  /** Of the cluster; it has no streams and sessions. @throws BrokerError. */
+  query(question: NodeQuestion): Promise<object> {
+    if (isOfCluster(question)) return this.#metadata.ask(question);
+    return Promise.reject(new BrokerError('RMQ-1024', '(this node has the role meta alone; ask one with the role broker)'));
+  }
+
+  status(): object {
+    return { metadata: this.#metadata.status, shards: [] };
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#metadata.stop();
+  }
+}
+
+function isOfCluster(question: NodeQuestion): question is ClusterQuestion {
+  return question.verb.startsWith('cluster-');
+}
