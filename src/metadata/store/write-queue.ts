@@ -66,7 +66,7 @@ export class WriteQueue {
     this.#isFull = true;
     setTimeout(() => {
       if (!this.#isClosed) this.#write();
-    }, RETRY_MS).unref();
+    }, RETRY_MS);
   }
 
   #end(error: Error | null): void {
