@@ -20,7 +20,7 @@ export interface CallGateOptions {
   /** Of the cluster; empty: nobody needs one. */
   readonly token: string;
   /** The connection itself says who it is: it has a certificate of our authority. */
-  readonly isVerifiedByTls: boolean;
+  readonly asksForCertificates: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -37,6 +37,7 @@ export type Verb<Q, A> = (request: Q, facts: CallFacts) => Promise<A>;
 /** What all calls have, seen from here. */
 interface AnyCall {
   readonly metadata: Metadata;
+  getAuthContext(): { readonly sslPeerCertificate?: unknown };
   getDeadline(): Date | number;
 }
 
@@ -83,7 +84,7 @@ export class CallGate {
   /** @returns false: it was refused and has ended. Else it counts until it is closed or cancelled, and ends when the node stops. */
   admit(call: StreamCall): boolean {
     const refusal =
-      this.#faultOf(call.metadata, this.#isServing) ?? (this.#streams.size >= STREAMS_MAX ? tooMuch('too many streams are open') : null);
+      this.#faultOf(call, this.#isServing) ?? (this.#streams.size >= STREAMS_MAX ? tooMuch('too many streams are open') : null);
     if (refusal !== null) {
       call.emit('error', statusOf(refusal));
       return false;
@@ -116,7 +117,7 @@ export class CallGate {
     // The request is asked for within the promise, so that one that is not well is a failure like others.
     const run = async (request: Checked<Q>, facts: CallFacts): Promise<A> => verb(requestOf(request), facts);
     return (call, callback) => {
-      const refusal = this.#faultOf(call.metadata, isOpen()) ?? (this.#calls >= CALLS_MAX ? tooMuch('too many calls are under way') : null);
+      const refusal = this.#faultOf(call, isOpen()) ?? (this.#calls >= CALLS_MAX ? tooMuch('too many calls are under way') : null);
       if (refusal !== null) {
         callback(statusOf(refusal));
         return;
@@ -150,15 +151,19 @@ export class CallGate {
     };
   }
 
-  #faultOf(metadata: Metadata, isOpen: boolean): CallFailure | null {
+  #faultOf(call: AnyCall, isOpen: boolean): CallFailure | null {
     if (this.#isClosed) return shuttingDown();
-    const { token, isVerifiedByTls } = this.#options;
-    if (token !== '' && !isVerifiedByTls) {
-      const given = tokenOf(metadata);
-      if (given === '') return notAuthenticated('no token was given');
-      if (!timingSafeEqual(hashOf(given), this.#tokenHash)) return notAuthenticated('the token is not that of the cluster');
-    }
-    return isOpen ? null : starting();
+    return this.#faultOfCaller(call) ?? (isOpen ? null : starting());
+  }
+
+  /** A certificate of our authority is enough, and so is the token. */
+  #faultOfCaller(call: AnyCall): CallFailure | null {
+    const { token, asksForCertificates } = this.#options;
+    if (asksForCertificates && call.getAuthContext().sslPeerCertificate !== undefined) return null; // It is a verified one.
+    if (token === '') return asksForCertificates ? notAuthenticated('no certificate of the cluster was shown') : null;
+    const given = tokenOf(call.metadata);
+    if (given === '') return notAuthenticated('no token was given');
+    return timingSafeEqual(hashOf(given), this.#tokenHash) ? null : notAuthenticated('the token is not that of the cluster');
   }
 
   #deadlineMsOf(call: AnyCall): number {

@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { BrokerError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { CertificatesOnRequest } from '../peers/certificates-on-request.js';
 import { CallGate } from './call-gate.js';
 import { catalogueCalls } from './catalogue-calls.js';
 import { ChangeHistory } from './change-history.js';
@@ -25,7 +26,7 @@ const KEEPALIVE_ANSWER_MS = 10_000;
 export interface ServerTls {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** Every client must have a certificate that this authority signed; null: clients show tokens. */
+  /** A client with a certificate that this authority signed needs no token; null: none is asked for. */
   readonly ca: Buffer | null;
 }
 
@@ -70,10 +71,10 @@ export class GrpcServer {
   /** @throws BrokerError RMQ-1003. */
   static async start(options: GrpcServerOptions): Promise<GrpcServer> {
     const { access, tls, token, clock, log, offers } = options;
-    const isVerifiedByTls = tls !== null && tls.ca !== null;
-    assert(options.allowsStrangers || token !== '' || isVerifiedByTls, 'strangers are known from others');
+    const asksForCertificates = tls !== null && tls.ca !== null;
+    assert(options.allowsStrangers || token !== '' || asksForCertificates, 'strangers are known from others');
     setLogVerbosity(logVerbosity.NONE); // It would write to standard error what is reported here anyway.
-    const gate = new CallGate({ token, isVerifiedByTls, clock, log });
+    const gate = new CallGate({ token, asksForCertificates, clock, log });
     const history = new ChangeHistory(access.reader.revision);
     const server = new Server({
       'grpc.max_receive_message_length': Math.max(REQUEST_BYTES_MAX, ...offers.map(({ messageBytesMax }) => messageBytesMax)),
@@ -133,14 +134,19 @@ export class GrpcServer {
 
 function bind(server: Server, { host, port, tls }: GrpcServerOptions): Promise<number> {
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  const credentials =
-    tls === null
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.cert }], tls.ca !== null);
+  const credentials = credentialsOf(tls);
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) resolve(bound);
       else reject(new BrokerError('RMQ-1003', `on ${address} (grpc): ${error.message}`, { cause: error }));
     });
   });
+}
+
+function credentialsOf(tls: ServerTls | null): ServerCredentials {
+  if (tls === null) return ServerCredentials.createInsecure();
+  const { cert, key, ca } = tls;
+  return ca === null
+    ? ServerCredentials.createSsl(null, [{ private_key: key, cert_chain: cert }])
+    : new CertificatesOnRequest({ cert, key, ca });
 }

@@ -56,7 +56,7 @@ test('authentication: what else the port offers looks after itself', async (cont
   assert.equal(large.failed?.status, status.RESOURCE_EXHAUSTED, 'the client does not take so much, but the node did');
 });
 
-test('authentication: a certificate of our authority is enough, one of another is not, and without one nobody gets in', async (context) => {
+test('authentication: a certificate of our authority is enough, and so is the token; one of another authority is none', async (context) => {
   const certificates = makeCertificates();
   if (certificates === null) {
     context.skip('openssl is not here');
@@ -64,14 +64,18 @@ test('authentication: a certificate of our authority is enough, one of another i
   }
   const { ca, server, client: own, stranger } = certificates;
   const { address } = await startStub(context, { tls: { ...server, ca }, token: TOKEN, allowsStrangers: false });
-  const ask = async (channel: ChannelCredentials) => {
+  const ask = async (channel: ChannelCredentials, token = '') => {
     const client = new CatalogueClient(address, channel);
     context.after(() => client.close());
-    return call(client, cluster.status, {}, { deadlineMs: 5000 });
+    return call(client, cluster.status, {}, { deadlineMs: 5000, ...(token === '' ? {} : { token }) });
   };
   assert.equal((await ask(credentials.createSsl(ca, own.key, own.cert))).failed, null);
-  for (const channel of [credentials.createSsl(ca, stranger.key, stranger.cert), credentials.createSsl(ca), credentials.createInsecure()])
-    assert.equal((await ask(channel)).failed?.status, status.UNAVAILABLE);
+  for (const channel of [credentials.createSsl(ca, stranger.key, stranger.cert), credentials.createSsl(ca)]) {
+    assert.equal((await ask(channel)).failed?.status, status.UNAUTHENTICATED);
+    assert.equal((await ask(channel, 'wrong')).failed?.status, status.UNAUTHENTICATED);
+    assert.equal((await ask(channel, TOKEN)).failed, null);
+  }
+  assert.equal((await ask(credentials.createInsecure(), TOKEN)).failed?.status, status.UNAVAILABLE);
 });
 
 test('authentication: with a certificate of the node alone clients show the token', async (context) => {
