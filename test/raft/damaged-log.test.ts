@@ -80,3 +80,18 @@ test('damaged log: with two of three in doubt nobody is elected who may lack wha
   network.settle();
   assert.equal(network.node(2).raft.role, 'candidate');
 });
+
+test('damaged log: what is left of it may be of another leader, and is replaced', () => {
+  const network = Network.ofVoters(3, { hasPreVote: true, hasCheckQuorum: true });
+  network.elect(1);
+  network.isolate(1);
+  for (const id of [2, 3]) network.node(id).raft.forgetLeader();
+  network.elect(2);
+  network.propose(2, 'two', 'three');
+  const log = logOf([1, 1, 1], THREE, { term: 2, commit: 1 });
+  network.nodes.set(3, new TestNode(3, log, { votesFrom: 4, hasPreVote: true, hasCheckQuorum: true }));
+  network.node(2).raft.tick();
+  network.settle();
+  const node = network.node(3);
+  assert.deepEqual([node.raft.lastIndex, node.log.termAt(2), node.raft.status().mayVote], [4, 2, true]);
+});

@@ -2,7 +2,7 @@ import { Catalogue } from '../../src/metadata/catalogue/catalogue.js';
 import type { CommandOutcome } from '../../src/metadata/catalogue/commands.js';
 import type { CatalogueReader } from '../../src/metadata/ports.js';
 import type { StateMachine } from '../../src/raft/driver/ports.js';
-import type { ConfigurationState, Entry, LogIndex, NodeId } from '../../src/raft/messages.js';
+import type { ConfigurationState, Entry, LogIndex, NodeId, Term } from '../../src/raft/messages.js';
 import { crc32c } from '../../src/wire/crc32c.js';
 import type { Truth } from './truth.js';
 
@@ -22,12 +22,14 @@ export class CheckedMachine implements StateMachine<readonly CommandOutcome[]> {
   readonly #node: NodeId;
   readonly #truth: Truth;
   readonly #options: MachineOptions;
+  readonly #termNow: () => Term;
   readonly #catalogue: Catalogue;
 
-  constructor(node: NodeId, truth: Truth, options: MachineOptions) {
+  constructor(node: NodeId, truth: Truth, options: MachineOptions, termNow: () => Term) {
     this.#node = node;
     this.#truth = truth;
     this.#options = options;
+    this.#termNow = termNow;
     this.#catalogue = new Catalogue({ onDelta: () => {}, requestsRemembered: options.requestsRemembered });
   }
 
@@ -37,14 +39,14 @@ export class CheckedMachine implements StateMachine<readonly CommandOutcome[]> {
 
   apply(entry: Entry): readonly CommandOutcome[] {
     const outcomes = this.#catalogue.apply(entry);
-    this.#truth.onApplied(this.#node, entry, outcomes);
+    this.#truth.onApplied(this.#node, this.#termNow(), entry, outcomes);
     if (entry.index % COMPARED_EVERY === 0) this.compare();
     return outcomes;
   }
 
   onConfiguration(configuration: ConfigurationState, index: LogIndex): readonly CommandOutcome[] {
     const outcomes = this.#catalogue.onConfiguration(configuration, index);
-    this.#truth.onConfiguration(this.#node, configuration, index);
+    this.#truth.onConfiguration(this.#node, this.#termNow(), configuration, index);
     return outcomes;
   }
 

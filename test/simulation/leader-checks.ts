@@ -11,7 +11,7 @@ export interface LeaderWorld {
 /** Entries before the newest ones of which a new leader's are looked at. */
 const LOOKED_BACK = 100;
 
-/** Election safety; and leader completeness: whoever is elected has all that anybody applied before. */
+/** Election safety; and leader completeness: whoever is elected has all that was committed in terms before. */
 export function checkLeader({ truth }: LeaderWorld, node: SimulatedNode, term: Term): void {
   if (node.termLed === term) return;
   node.termLed = term;
@@ -19,9 +19,8 @@ export function checkLeader({ truth }: LeaderWorld, node: SimulatedNode, term: T
   const { store } = node;
   const core = node.driver?.node ?? null;
   if (store === null || core === null) return;
-  // A leader of a later term may be at work already: this one need not know of its entries, and will commit nothing.
-  let last = truth.last;
-  while (last > 0 && (truth.termAt(last) ?? term) >= term) last -= 1;
+  // A leader of a later term may be at work already: this one need not have what that one committed, and will commit nothing.
+  const last = truth.lastCommittedBefore(term);
   if (core.lastIndex < last) {
     throw new Violation(`leader completeness: node ${node.id} leads in term ${term} with entries up to ${core.lastIndex} of ${last}`);
   }

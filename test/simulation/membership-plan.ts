@@ -12,6 +12,9 @@ const VOTERS_MIN = 3;
 const LINGER_MS = 8_000;
 const NO_CONTEXT = new Uint8Array(0);
 
+/** While a joint configuration waits to be left, after all is healed. */
+const LEAVES_PER_MINUTE = 60;
+
 /** An operator who never rests: members join, become voters, leave, one by one and several at once. */
 export class MembershipPlan {
   readonly #world: World;
@@ -31,6 +34,11 @@ export class MembershipPlan {
     const { random, events, options, isHealed } = this.#world;
     if (options.faultsPerMinute.membership === 0 || isHealed || random.below(3) > 0) return;
     events.after(random.nextFraction() * 100, () => leader.enter(() => this.#change(leader)));
+  }
+
+  /** No more changes; one that has to be left by hand is left soon. */
+  onHealed(): void {
+    this.#plan(LEAVES_PER_MINUTE);
   }
 
   #plan(changesPerMinute: number): void {

@@ -123,7 +123,7 @@ export class SimulatedNode implements Schedule {
         segmentBytes: options.segmentBytes,
         onEntry: (entry, previousTerm) => truth.onEntry(this.id, entry, previousTerm),
       });
-      const machine = new CheckedMachine(this.id, truth, options.machine);
+      const machine = new CheckedMachine(this.id, truth, options.machine, () => this.driver?.term ?? 0);
       const driver: Driver = new RaftDriver({
         id: this.id,
         store,

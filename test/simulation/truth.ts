@@ -9,6 +9,8 @@ interface Applied {
   readonly checksum: number;
   readonly outcomes: number;
   readonly by: NodeId;
+  /** Term of the node when it applied this; it was committed in that one, or before. */
+  readonly committedIn: Term;
 }
 
 interface Written {
@@ -75,16 +77,16 @@ export class Truth {
     }
   }
 
-  onApplied(node: NodeId, entry: Entry, outcomes: readonly CommandOutcome[]): void {
+  onApplied(node: NodeId, committedIn: Term, entry: Entry, outcomes: readonly CommandOutcome[]): void {
     const checksum = crc32c(entry.data, 0, entry.data.length);
-    this.#note(node, entry.index, { term: entry.term, checksum, outcomes: hashOf(outcomes), by: node });
+    this.#note(node, entry.index, { term: entry.term, checksum, outcomes: hashOf(outcomes), by: node, committedIn });
   }
 
-  onConfiguration(node: NodeId, configuration: ConfigurationState, index: LogIndex): void {
+  onConfiguration(node: NodeId, committedIn: Term, configuration: ConfigurationState, index: LogIndex): void {
     const text = Buffer.from(JSON.stringify(configuration));
     const checksum = crc32c(text, 0, text.length);
     const at = this.#machines.get(node) ?? 0;
-    if (index === at + 1) this.#note(node, index, { term: CONFIGURATION_TERM, checksum, outcomes: 0, by: node });
+    if (index === at + 1) this.#note(node, index, { term: CONFIGURATION_TERM, checksum, outcomes: 0, by: node, committedIn });
     else if (at === 0)
       this.#machines.set(node, index); // The configuration that came with the first snapshot.
     else if (index !== at) throw new Violation(`state machine safety: node ${node} at index ${at} is given a configuration of ${index}`);
@@ -112,6 +114,13 @@ export class Truth {
   termAt(index: LogIndex): Term | null {
     const term = this.#applied[index]?.term ?? CONFIGURATION_TERM;
     return term === CONFIGURATION_TERM ? null : term;
+  }
+
+  /** The last entry that every leader of this term must have. */
+  lastCommittedBefore(term: Term): LogIndex {
+    let last = this.last;
+    while (last > 0 && (this.#applied[last]?.committedIn ?? 0) >= term) last -= 1;
+    return last;
   }
 
   #note(node: NodeId, index: LogIndex, applied: Applied): void {

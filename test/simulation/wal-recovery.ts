@@ -29,8 +29,9 @@ const NOTHING: SmallState = {
 /*
   Reads the records of the log, oldest segment first.
 
-      a b c ? d e      d was written when ? was flushed already: damage. What a, b, c say of entries holds; entries up to the last index that d and e
-                       tell were there once, and the small state is that of e.
+      a b c ? d e      d was written when ? was flushed already: damage. Of the entries in a, b, c those that were committed by then stay: others may
+                       have been replaced in ?, and to take them for what was acknowledged would be worse than to lose them. Entries up to the
+                       last index that any record tells were there once. The small state is that of e.
       a b c ? d e      d and e were written when ? was not flushed: the torn end of a log. Nothing from ? on was acknowledged, and it goes.
 */
 export function recoverWal(segments: readonly WalSegment[]): RecoveredWal {
@@ -50,14 +51,16 @@ export function recoverWal(segments: readonly WalSegment[]): RecoveredWal {
     const { record, isAfterDamage } = found[i];
     // Damage before a log that begins anew, or in what is compacted since, has cost nothing.
     if (isAfterDamage && !record.isAdopting && record.lastIndex > compacted.index) {
-      if (isWhole) commitBeforeDamage = i === begin ? compacted.index : found[i - 1].record.hardState.commit;
+      const before = i === begin ? null : found[i - 1].record;
+      if (isWhole) commitBeforeDamage = before?.hardState.commit ?? compacted.index;
+      if (isWhole) damagedUpTo = Math.max(damagedUpTo, before?.lastIndex ?? 0);
       isWhole = false;
     }
     if (!isWhole) damagedUpTo = Math.max(damagedUpTo, record.lastIndex);
     else entries = replaced(entries, record.entries, compacted.index);
   }
   if (isWhole) return { ...final, entries: entries.filter(({ index }) => index <= final.lastIndex) };
-  if (entries.length > 0 && entries[0].index !== compacted.index + 1) entries = [];
+  entries = entries[0]?.index === compacted.index + 1 ? entries.filter(({ index }) => index <= commitBeforeDamage) : [];
   const lastIndex = compacted.index + entries.length;
   const commit = Math.max(compacted.index, Math.min(commitBeforeDamage, lastIndex));
   return { hardState: { ...hardState, commit }, lastIndex, compacted, damagedUpTo, generations, entries };

@@ -188,6 +188,7 @@ export class World implements NodeWorld {
     this.isHealed = true;
     this.trace('everything is healed');
     this.#faults.heal();
+    this.#membership.onHealed();
     for (const client of this.#clients) client.isStopped = true;
     const untilMs = this.events.nowMs + LIVENESS_MS;
     const probe = new LivenessProbe();
@@ -211,7 +212,6 @@ export class World implements NodeWorld {
       const node = this.#byId.get(id);
       if (node === undefined || node.phase === 'gone') continue;
       if (node.phase !== 'up' || node.driver?.appliedIndex !== driver.appliedIndex) return false;
-      if (this.compromised.has(id) && node.store?.damagedUpTo !== 0) return false;
       node.enter(() => node.machine?.compare());
     }
     return true;

@@ -12,14 +12,14 @@ interface Transfer {
 
 /** Follower's side: keeps the chunks that a leader sends, in their order, and says how far it is. */
 export class SnapshotReceiver {
-  readonly #store: RaftStore;
+  readonly #store: Pick<RaftStore, 'incoming'>;
   readonly #transport: RaftTransport;
   readonly #onFailure: (error: Error) => void;
   #transfer: Transfer | null = null;
   /** The core was told of the snapshot, and the store is to adopt it: nothing may take its place. */
   #isHandedOver = false;
 
-  constructor(store: RaftStore, transport: RaftTransport, onFailure: (error: Error) => void) {
+  constructor(store: Pick<RaftStore, 'incoming'>, transport: RaftTransport, onFailure: (error: Error) => void) {
     this.#store = store;
     this.#transport = transport;
     this.#onFailure = onFailure;

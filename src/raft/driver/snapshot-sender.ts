@@ -35,13 +35,13 @@ export interface SnapshotSenderOwner {
       the core's snapshot message ->                                  when all are there
 */
 export class SnapshotSender {
-  readonly #store: RaftStore;
+  readonly #store: Pick<RaftStore, 'readChunk'>;
   readonly #transport: RaftTransport;
   readonly #window: number;
   readonly #owner: SnapshotSenderOwner;
   readonly #transfers = new Map<NodeId, Transfer>();
 
-  constructor(store: RaftStore, transport: RaftTransport, window: number, owner: SnapshotSenderOwner) {
+  constructor(store: Pick<RaftStore, 'readChunk'>, transport: RaftTransport, window: number, owner: SnapshotSenderOwner) {
     this.#store = store;
     this.#transport = transport;
     this.#window = window;
