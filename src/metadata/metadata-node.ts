@@ -69,6 +69,7 @@ export class MetadataNode {
   #isTurnWanted = false;
   #ticks = 0;
   #termChanges = 0;
+  #termSeen = 0;
   #appliedTold: LogIndex = 0;
   #isRegistering = false;
   #isStopped = false;
@@ -269,8 +270,9 @@ export class MetadataNode {
     if (this.#driver.isLeader) this.#keepMembership();
   }
 
-  #onLeader(leader: NodeId, _term: number): void {
-    this.#termChanges += 1;
+  #onLeader(leader: NodeId, term: number): void {
+    if (term !== this.#termSeen) this.#termChanges += 1;
+    this.#termSeen = term;
     const isSelf = leader === this.#identity.nodeId;
     this.#options.log.info('metadata.leader', leader === 0 ? 'nobody leads' : isSelf ? 'this node leads' : 'another node leads', {
       leader,

@@ -154,10 +154,24 @@ export class MetadataHost {
   }
 
   #serve(): void {
+    const { reader } = this.#node;
     this.#node.catalogue.isReporting = true;
+    // Whoever watched a node that this one was before begins again.
+    this.#access.onDelta({ type: 'reset', revision: reader.revision, index: reader.index });
+    this.#tellShape();
     this.#postFull();
     void this.#grpc.beginServing();
     this.#post({ kind: 'serving', nodeId: this.#node.identity.nodeId, port: this.#grpc.port });
+  }
+
+  /** Others see what groups of the journal are here. If it does not arrive, the next start tells it. */
+  #tellShape(): void {
+    const { shape } = this.#handOver;
+    if (shape === null) return;
+    const node = this.#node.identity.nodeId;
+    const known = this.#node.reader.get('shape', { node });
+    if (known?.groups === shape.groups && known.groupLanes === shape.groupLanes && known.lanes === shape.lanes) return;
+    this.#node.propose([plainEnvelope({ kind: 'put-shape', value: { node, ...shape }, expected: null })], FIRST_COMMANDS_MS_MAX, () => {});
   }
 
   #postFull(): void {

@@ -2,7 +2,6 @@ import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { PRODUCT_VERSION } from '../base/version.js';
 import type { Settings } from '../settings/schema.js';
-import { openShape } from './journal-shape.js';
 import { MetadataLink } from './metadata-link.js';
 import type { ClusterQuestion } from './metadata-orders.js';
 import { levelIndexOf } from './port-logger.js';
@@ -28,7 +27,7 @@ export class MetadataOnlyNode {
       settings,
       version: PRODUCT_VERSION,
       cells: cells.memory,
-      shape: openShape(settings, null),
+      shape: null,
       hasJournal: false,
       legacy: null,
     };

@@ -24,8 +24,8 @@ export interface MetadataHandOver {
   readonly version: string;
   /** Memory of ThreadCells, for the log level. */
   readonly cells: SharedArrayBuffer;
-  /** Of the journal in this data directory; the catalogue is told. */
-  readonly shape: JournalShape;
+  /** Of the journal in this data directory; the catalogue is told. null: this node has none. */
+  readonly shape: JournalShape | null;
   /** There were records in this data directory before this start. */
   readonly hasJournal: boolean;
   /** Of a data directory that had no catalogue yet. */

@@ -86,7 +86,9 @@ export class SimulatedClient {
     const { events, random, nodes } = this.#world;
     asked.attempt += 1;
     const { attempt } = asked;
-    const node = this.#world.nodeOf(this.#leader) ?? nodes[random.below(nodes.length)];
+    const isStubborn = asked.kind === 'read' && random.nextFraction() < this.#options.stubbornChance;
+    const leader = isStubborn ? nodes[this.#number % nodes.length] : this.#world.nodeOf(this.#leader);
+    const node = leader ?? nodes[random.below(nodes.length)];
     const isLost = random.nextFraction() < this.#options.lostAnswerChance;
     const answer = (take: () => void): void => {
       if (!isLost) events.after(random.nextFraction() * RPC_MS_MAX, () => asked.attempt === attempt && take());

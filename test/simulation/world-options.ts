@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly keys: number;
   readonly valueBytes: number;
   readonly readChance: number;
+  /** Reads that go to a node of the client's choice, which may long have ceased to lead. */
+  readonly stubbornChance: number;
   /** Commands that nobody may send twice. */
   readonly withoutIdChance: number;
   /** Answers that do not come back. */
@@ -92,6 +94,7 @@ export function drawOptions(seed: number, safetyMs: number): WorldOptions {
       keys: pick(random, [2, 5, 10]),
       valueBytes: entryBytes,
       readChance: pick(random, [0.2, 0.5]),
+      stubbornChance: pick(random, [0, 0.5, 0.9]),
       withoutIdChance: pick(random, [0, 0.2]),
       lostAnswerChance: pick(random, [0, 0.05, 0.3]),
       attemptMs: pick(random, [500, 2000]),
