@@ -281,13 +281,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'hasCheckQuorum: false,',
   },
   {
-    name: 'rejections of a damaged log go round in a circle',
-    breaks: 'a leader sends again and again what the damaged log cannot take, and never goes further back',
-    file: `${RAFT}/acknowledge.js`,
-    find: 'message.index <= progress.match)',
-    replace: 'true)',
-  },
-  {
     name: 'a joint configuration is never left',
     breaks: 'who is to go stays a voter for ever',
     file: `${RAFT}/membership.js`,
