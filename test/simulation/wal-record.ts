@@ -79,8 +79,10 @@ export function encodeRecord(record: WalRecord): Uint8Array {
 export function decodeRecord(bytes: Uint8Array, at: number): { readonly record: WalRecord; readonly end: number } | null {
   if (at + HEAD_BYTES > bytes.length) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const end = at + HEAD_BYTES + view.getUint32(at + 4);
-  if (view.getUint32(at) !== MAGIC || end > bytes.length) return null;
+  const length = view.getUint32(at + 4);
+  const end = at + HEAD_BYTES + length;
+  // Of a torn record the magic alone may be there, and zeros behind it: nothing has the checksum of nothing.
+  if (view.getUint32(at) !== MAGIC || length < FIXED_BYTES || end > bytes.length) return null;
   if (crc32c(bytes, at + HEAD_BYTES, end) !== view.getUint32(at + 8)) return null;
   return { record: decodeBody(view, bytes, at + HEAD_BYTES), end };
 }
