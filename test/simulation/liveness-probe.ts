@@ -2,13 +2,15 @@ import type { LogIndex } from '../../src/raft/messages.js';
 import type { SimulatedNode } from './simulated-node.js';
 
 const NOTHING = new Uint8Array(0);
+const PATIENCE_MS = 5000;
 
 /** A cluster that works answers a read, before anybody writes, and then takes a write. */
 export class LivenessProbe {
   /** Index of the write; 0: not yet. */
   written: LogIndex = 0;
   #isRead = false;
-  #isAsking = false;
+  /** Whoever was asked may be gone since, and never answer. */
+  #askAgainMs = 0;
 
   /** What does not work; null if all does. */
   get missing(): string | null {
@@ -16,9 +18,9 @@ export class LivenessProbe {
     return this.written === 0 ? 'no write is taken' : null;
   }
 
-  ask(leader: SimulatedNode): void {
-    if (this.missing === null || this.#isAsking) return;
-    this.#isAsking = true;
+  ask(leader: SimulatedNode, nowMs: number): void {
+    if (this.missing === null || nowMs < this.#askAgainMs) return;
+    this.#askAgainMs = nowMs + PATIENCE_MS;
     leader.enter(() => {
       if (this.#isRead) this.#write(leader);
       else this.#read(leader);
@@ -27,14 +29,14 @@ export class LivenessProbe {
 
   #read(leader: SimulatedNode): void {
     leader.driver?.read(({ kind }) => {
-      this.#isAsking = false;
+      this.#askAgainMs = 0;
       this.#isRead = kind === 'fresh';
     });
   }
 
   #write(leader: SimulatedNode): void {
     leader.driver?.propose(NOTHING, (outcome) => {
-      this.#isAsking = false;
+      this.#askAgainMs = 0;
       if (outcome.kind === 'applied') this.written = outcome.index;
     });
   }

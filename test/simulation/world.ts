@@ -17,7 +17,7 @@ import { Truth, Violation } from './truth.js';
 import type { WorldOptions } from './world-options.js';
 
 /** After everything is whole again, there is a leader and all are alike within so long. */
-const LIVENESS_MS = 90_000;
+const LIVENESS_MS = 600_000;
 const LOOK_MS = 500;
 /** A world of some minutes has a hundred thousand; whoever makes so many answers itself. */
 const EVENTS_MAX = 3_000_000;
@@ -196,7 +196,7 @@ export class World implements NodeWorld {
       this.events.runUntil(this.events.nowMs + LOOK_MS, () => this.#isOver);
       const { leader } = this;
       if (leader === null) continue;
-      probe.ask(leader);
+      probe.ask(leader, this.events.nowMs);
       if (probe.written > 0 && this.#areAlike(leader, probe.written)) return;
     }
     if (this.#isOver) return;
