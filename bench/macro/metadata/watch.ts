@@ -19,6 +19,8 @@ const BURST_MS = 5;
 
 interface Sent {
   readonly atMs: number;
+  /** When main was told of the outcome; 0: not yet. */
+  toldMs: number;
   knownBy: number;
 }
 
@@ -40,6 +42,7 @@ const link = new MetadataLink({ settings, version: '0', cells: cells.memory, sha
 const copies = Array.from({ length: threads }, () => new Worker(new URL('./watch-thread.js', import.meta.url)));
 const byRevision = new Map<number, Sent>();
 const whole: number[] = [];
+const afterOutcome: number[] = [];
 
 link.onFull = (chunks) => {
   for (const copy of copies) copy.postMessage({ chunks });
@@ -48,6 +51,7 @@ link.onDelta = (delta) => {
   for (const copy of copies) copy.postMessage({ delta });
 };
 await link.ready();
+while (link.catalogue.reader.count('shape') === 0) await new Promise((resolve) => setTimeout(resolve, BURST_MS)); // The last that the node writes by itself.
 let revision = link.catalogue.reader.revision;
 const seen = copies.map(() => 0);
 for (const [at, copy] of copies.entries())
@@ -63,6 +67,8 @@ function onKnownBy(of: number, sent: Sent, atMs: number): void {
   sent.knownBy += 1;
   if (sent.knownBy < threads) return;
   whole.push(atMs - sent.atMs);
+  // Most threads know before the caller is told.
+  afterOutcome.push(sent.toldMs === 0 ? 0 : Math.max(0, atMs - sent.toldMs));
   byRevision.delete(of);
 }
 
@@ -72,15 +78,18 @@ while (performance.now() < endMs) {
   owed += (perSecond * BURST_MS) / 1000;
   for (; owed >= 1; owed -= 1) {
     revision += 1;
-    const sent: Sent = { atMs: nowMs(), knownBy: 0 };
+    const sent: Sent = { atMs: nowMs(), toldMs: 0, knownBy: 0 };
     byRevision.set(revision, sent);
-    void link.propose([{ kind: 'put-setting', value: { scope: 0, key: `k${revision % 100}`, value: '1' }, expected: null }]);
+    void link.propose([{ kind: 'put-setting', value: { scope: 0, key: `k${revision % 100}`, value: '1' }, expected: null }]).then(() => {
+      sent.toldMs = nowMs();
+    });
   }
   await new Promise((resolve) => setTimeout(resolve, BURST_MS));
 }
 await new Promise((resolve) => setTimeout(resolve, 500));
 process.stdout.write(`${threads} threads, ${perSecond} writes a second\n`);
-report('proposed to known on every thread ', whole);
+report('proposed to known on every thread    ', whole);
+report('outcome told to known on every thread', afterOutcome);
 for (const copy of copies) await copy.terminate();
 await link.stop();
 rmSync(directory, { recursive: true, force: true });
