@@ -1,23 +1,25 @@
 import type { ReadOutcome } from '../raft/driver/ports.js';
 import type { NodeId } from '../raft/messages.js';
+import { readWhole, WIDE_BYTES, writeWide } from '../raft/wide-number.js';
 import { WireReader } from '../wire/reader.js';
 import { WireViolation } from '../wire/violation.js';
+import { WireWriter } from '../wire/writer.js';
 import { decodeBatch, encodeBatch } from './catalogue/command-codec.js';
 import type { CommandEnvelope } from './catalogue/commands.js';
 import { decodeOutcomes, encodeOutcomes } from './catalogue/outcome-codec.js';
 import type { CommandsOutcome } from './command-batcher.js';
-import { readU48 } from './store/rows.js';
 
 /*
-  What a node asks the leader for its callers, and the answer. Integers are big-endian.
+  What a node asks the leader for its callers, and the answer. Integers are big-endian; a wide is
+  a u64.
 
     request   1 propose    | batch of commands; the leader puts its own time there
               2 read
-              3 transfer   | node u48
+              3 transfer   | node wide
 
-    answer    1 applied    | index u48 | outcomes                  0 done
-              2 fresh      | index u48
-              3 not leader | leader u48
+    answer    1 applied    | index wide | outcomes                  0 done
+              2 fresh      | index wide
+              3 not leader | leader wide
               4 busy     5 lost     6 unknown     7 invalid | why
 */
 
@@ -30,7 +32,7 @@ export type ForwardedAnswer = CommandsOutcome | ReadOutcome | { readonly kind: '
 
 const REQUEST = { propose: 1, read: 2, transfer: 3 } as const;
 const ANSWER = { done: 0, applied: 1, fresh: 2, 'not-leader': 3, busy: 4, lost: 5, unknown: 6, invalid: 7 } as const;
-const HEAD_BYTES = 7;
+const HEAD_BYTES = 1 + WIDE_BYTES;
 
 export function encodeRequest(request: ForwardedRequest): Uint8Array {
   switch (request.kind) {
@@ -99,13 +101,13 @@ export function decodeAnswer(bytes: Uint8Array): ForwardedAnswer {
 function withHead(kind: number, number: number | null, body: Uint8Array = new Uint8Array(0)): Uint8Array {
   const headBytes = number === null ? 1 : HEAD_BYTES;
   const bytes = Buffer.allocUnsafe(headBytes + body.length);
-  bytes[0] = kind;
-  if (number !== null) bytes.writeUIntBE(number, 1, 6);
+  const writer = new WireWriter(bytes);
+  writer.writeU8(kind);
+  if (number !== null) writeWide(writer, number);
   bytes.set(body, headBytes);
   return bytes;
 }
 
 function numberOf(bytes: Uint8Array): number {
-  if (bytes.length < HEAD_BYTES) throw new WireViolation('a forwarded message ends within a number');
-  return readU48(bytes, 1);
+  return readWhole(new WireReader(bytes, 1, bytes.length));
 }

@@ -14,7 +14,7 @@ import type { MemberRow, NodeStatus } from './node-status.js';
 import type { Hello, Refusal } from './peers/frames.js';
 import { type PeerTls, PeerTransport } from './peers/peer-transport.js';
 import type { CatalogueReader } from './ports.js';
-import { type ProposeAnswer, type ReadAnswer, Requests } from './requests.js';
+import { type ProposeAnswer, Requests } from './requests.js';
 import type { NodeIdentity } from './store/identity.js';
 import type { MetadataStore } from './store/metadata-store.js';
 
@@ -139,7 +139,7 @@ export class MetadataNode {
     return this.#driver.leader;
   }
 
-  /** Part of a cluster with more than one voter, or that may become that. */
+  /** The only voter of its cluster. */
   get isAlone(): boolean {
     const { voters, votersOutgoing } = this.#driver.configuration;
     return voters.length === 1 && voters[0] === this.#identity.nodeId && votersOutgoing.length === 0;
@@ -158,10 +158,6 @@ export class MetadataNode {
 
   propose(envelopes: readonly CommandEnvelope[], deadlineMs: number, done: (answer: ProposeAnswer) => void): void {
     this.requests.propose(envelopes, deadlineMs, done);
-  }
-
-  read(deadlineMs: number, done: (answer: ReadAnswer) => void): void {
-    this.requests.read(deadlineMs, done);
   }
 
   status(): NodeStatus {

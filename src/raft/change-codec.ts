@@ -4,7 +4,7 @@ import { WireViolation } from '../wire/violation.js';
 import { WireWriter } from '../wire/writer.js';
 import { NO_BYTES } from './make-message.js';
 import type { ChangeTransition, ChangeType, ConfigurationChange, SingleChange } from './messages.js';
-import { readWide, WIDE_BYTES, writeWide } from './wide-number.js';
+import { readWhole, WIDE_BYTES, writeWide } from './wide-number.js';
 
 /*
   Data of an entry of type `configuration`:
@@ -62,7 +62,5 @@ export function decodeChange(data: Uint8Array): ConfigurationChange {
 function decodeSingle(reader: WireReader): SingleChange {
   const type = TYPES[reader.readU8()];
   if (type === undefined) throw new WireViolation('a change of configuration of an unknown type');
-  const node = readWide(reader);
-  if (!Number.isSafeInteger(node)) throw new WireViolation('a change of configuration of an impossible node');
-  return { type, node };
+  return { type, node: readWhole(reader) };
 }

@@ -1,4 +1,5 @@
 import type { WireReader } from '../wire/reader.js';
+import { WireViolation } from '../wire/violation.js';
 import type { WireWriter } from '../wire/writer.js';
 
 /*
@@ -16,4 +17,11 @@ export function writeWide(writer: WireWriter, value: number): void {
 export function readWide(reader: WireReader): number {
   const high = reader.readU32();
   return high * 2 ** 32 + reader.readU32();
+}
+
+/** @throws WireViolation if it is none that a double holds exactly. */
+export function readWhole(reader: WireReader): number {
+  const value = readWide(reader);
+  if (!Number.isSafeInteger(value)) throw new WireViolation('a number beyond 2^53');
+  return value;
 }

@@ -1,29 +1,14 @@
+import { authorityOf } from '../base/authority.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import { WHOLE_TOPIC } from '../broker/streams/key-template.js';
-import type { StreamDefaults } from '../metadata/grpc/ports.js';
 import { GrpcServer } from '../metadata/grpc/server.js';
 import type { NodeAccess } from '../metadata/node-access.js';
 import { FRAME_BYTES_MAX } from '../metadata/peers/peer-link.js';
 import type { PeerTls } from '../metadata/peers/peer-transport.js';
-import { PARTITIONS_DEFAULT, RETENTION_BYTES_DEFAULT, RETENTION_TIME_DEFAULT } from '../settings/journal-schema.js';
 import type { Settings } from '../settings/schema.js';
+import type { MetadataHandOver } from './metadata-orders.js';
 
 const DRAIN_MS_MAX = 1000;
-
-const STREAM_DEFAULTS: StreamDefaults = {
-  partitions: PARTITIONS_DEFAULT,
-  storage: 'lmdb',
-  settings: {
-    flush: 'commit',
-    retention: { timeMs: RETENTION_TIME_DEFAULT, bytes: RETENTION_BYTES_DEFAULT, records: 0 },
-    isCompacted: false,
-    tombstoneMs: 86_400_000,
-  },
-  filters: [],
-  key: WHOLE_TOPIC,
-  takesQos0: true,
-};
 
 /** The node's gRPC port: peers come in from the start, and the public API says that it serves when the catalogue is there. */
 export interface GrpcPort {
@@ -37,7 +22,7 @@ const CLOSED: GrpcPort = { port: 0, beginServing: () => Promise.resolve(), close
 
 /** @throws BrokerError RMQ-1003. */
 export async function openGrpcPort(
-  { grpc, metadata }: Settings,
+  { settings: { grpc, metadata }, streamDefaults }: MetadataHandOver,
   tls: PeerTls | null,
   access: NodeAccess,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
@@ -50,7 +35,7 @@ export async function openGrpcPort(
     token: metadata.token,
     allowsStrangers: metadata.token === '' && tls === null, // The settings see to it that this is on loopback.
     access,
-    streamDefaults: STREAM_DEFAULTS,
+    streamDefaults,
     offers: [{ ...access.door, messageBytesMax: FRAME_BYTES_MAX }],
     clock,
     log,
@@ -62,5 +47,5 @@ export async function openGrpcPort(
 export function addressOf({ grpc }: Settings, { port }: GrpcPort): string {
   if (grpc.advertised !== '') return grpc.advertised;
   if (port === 0) return '';
-  return grpc.host.includes(':') ? `[${grpc.host}]:${port}` : `${grpc.host}:${port}`;
+  return authorityOf(grpc.host, port);
 }

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BrokerError, systemCodeOf } from '../base/errors.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import { isStreamName } from '../broker/streams/topic-name.js';
 import { type JournalShape, MEMORY_STREAMS_FROM } from '../journal/placement.js';
 import type { StreamId } from '../journal/ports.js';
+import { readJsonFile } from './json-file.js';
 
 /* data_path/streams.json: where the streams were before there was a catalogue. It is read once, and set aside. */
 
@@ -49,22 +49,7 @@ export interface LegacyStreams {
 
 /** @returns null if there is none. @throws BrokerError RMQ-1018 if it cannot be read: then nobody knows what the partitions on the disk are. */
 export function readLegacyStreams(dataPath: string): LegacyStreams | null {
-  const path = join(dataPath, FILE);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return null;
-    throw new BrokerError('RMQ-1018', `at ${path}: ${systemCodeOf(error)}`, { cause: error });
-  }
-  try {
-    return LEGACY.parse(JSON.parse(text));
-  } catch (error) {
-    throw new BrokerError('RMQ-1018', `at ${path}: it is not what a version of this program wrote`, {
-      cause: error,
-      cure: 'Use the version that wrote it, or bring the file back from a copy',
-    });
-  }
+  return readJsonFile(join(dataPath, FILE), LEGACY);
 }
 
 /** The catalogue has it now. */

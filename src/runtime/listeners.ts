@@ -1,3 +1,4 @@
+import { authorityOf } from '../base/authority.js';
 import { BrokerError } from '../base/errors.js';
 import type { Settings, TcpListenerSettings } from '../settings/schema.js';
 import { NativeAcceptor } from '../transport/native/native-acceptor.js';
@@ -101,7 +102,7 @@ export class Listeners {
       const { port, listener } = named('mqtt.tcp', tcp, () => this.#tcp.listen(tcp.host, tcp.port, TAG_MQTT_TCP));
       this.#tcpListener = listener;
       this.#tcpPort = port;
-      this.open.push({ name: 'mqtt.tcp', url: `mqtt://${authority(tcp.host, port)}`, host: tcp.host, port });
+      this.open.push({ name: 'mqtt.tcp', url: `mqtt://${authorityOf(tcp.host, port)}`, host: tcp.host, port });
     }
     if (this.webSocketChoice === null) return;
     if (this.webSocketChoice.kind === 'uws') {
@@ -111,7 +112,7 @@ export class Listeners {
       this.#webSocketListener = listener;
       this.#webSocketPort = port;
     }
-    const url = `ws://${authority(ws.host, this.#webSocketPort)}${ws.path}`;
+    const url = `ws://${authorityOf(ws.host, this.#webSocketPort)}${ws.path}`;
     this.open.push({ name: 'mqtt.ws', url, host: ws.host, port: this.#webSocketPort });
   }
 }
@@ -131,8 +132,4 @@ function renamed(name: string, { host, port }: TcpListenerSettings, error: unkno
   const why = error.message.slice(error.message.indexOf(where) + where.length);
   const cure = `Stop the process that has the port, or set ${name}.port (0 picks a free one)`;
   throw new BrokerError('RMQ-1003', `${where} (${name.replace('.', ' ')})${why}`, { cause: error, cure });
-}
-
-function authority(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -40,7 +40,7 @@ export class MetadataHost {
     try {
       const parts = await openMetadata(handOver, post);
       const access = new NodeAccess(buildNode(parts, handOver, firstPeersOf(handOver.settings.metadata)));
-      const grpc = await openGrpcPort(handOver.settings, parts.tls, access, parts);
+      const grpc = await openGrpcPort(handOver, parts.tls, access, parts);
       const host = new MetadataHost(handOver, post, parts, access, grpc);
       host.#begin();
       return host;
@@ -132,7 +132,7 @@ export class MetadataHost {
   }
 
   #found(over: () => void): void {
-    const { settings, legacy } = this.#handOver;
+    const { settings, legacy, streamDefaults } = this.#handOver;
     const commands = firstCommands({
       clusterId: this.#node.identity.clusterId,
       clusterName: 'robustmq',
@@ -140,6 +140,7 @@ export class MetadataHost {
       firstVoters: this.#node.status().voters.length,
       self: { id: this.#node.identity.nodeId, uuid: this.#node.identity.uuid, ...this.#node.self },
       legacy,
+      streamDefaults,
     });
     this.#node.propose(commands.map(plainEnvelope), FIRST_COMMANDS_MS_MAX, (answer) => {
       over();

@@ -1,9 +1,12 @@
+import { authorityOf } from '../base/authority.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import { PRODUCT_VERSION } from '../base/version.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
 import type { NodeStatus } from '../metadata/node-status.js';
 import { type ClusterQuestion, errorOf, type MetadataHandOver, type MetadataNotice, type ProposeAnswer } from './metadata-orders.js';
 import { type MetadataThread, spawnMetadata } from './spawn-metadata.js';
+import { streamDefaults } from './stream-catalogue.js';
 import { ThreadCatalogue } from './thread-catalogue.js';
 
 /** The thread may need an election or two before it can answer. */
@@ -19,6 +22,9 @@ interface Open {
   onFault(error: BrokerError): void;
 }
 
+/** What only the node knows of the hand-over. */
+export type MetadataLinkOptions = Omit<MetadataHandOver, 'version' | 'streamDefaults'>;
+
 /** Main's end of the metadata thread: a copy of the catalogue that follows it, and requests with tickets. */
 export class MetadataLink {
   readonly catalogue: ThreadCatalogue = new ThreadCatalogue();
@@ -29,7 +35,7 @@ export class MetadataLink {
   onFatal: (error: unknown) => void = () => {};
   status: NodeStatus | null = null;
   nodeId = 0;
-  grpcPort = 0;
+  #grpcPort = 0;
   readonly #handOver: MetadataHandOver;
   readonly #log: Logger;
   readonly #open = new Map<number, Open>();
@@ -44,8 +50,8 @@ export class MetadataLink {
   #lastWords: unknown = null;
   #onStopped: () => void = () => {};
 
-  constructor(handOver: MetadataHandOver, log: Logger) {
-    this.#handOver = handOver;
+  constructor(handOver: MetadataLinkOptions, log: Logger) {
+    this.#handOver = { ...handOver, version: PRODUCT_VERSION, streamDefaults: streamDefaults() };
     this.#log = log;
     this.#ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
@@ -53,6 +59,11 @@ export class MetadataLink {
     });
     this.#ready.catch(() => {}); // Whoever starts the node looks at it later.
     this.#spawn();
+  }
+
+  /** host:port of the control plane; empty: it is disabled. */
+  get grpcAddress(): string {
+    return this.#grpcPort === 0 ? '' : authorityOf(this.#handOver.settings.grpc.host, this.#grpcPort);
   }
 
   /** The catalogue is here and the gRPC port open. @throws BrokerError. */
@@ -131,7 +142,7 @@ export class MetadataLink {
         return;
       case 'serving':
         this.nodeId = notice.nodeId;
-        this.grpcPort = notice.port;
+        this.#grpcPort = notice.port;
         this.#isServing = true;
         this.#restartsInRow = 0;
         this.#resolveReady();

@@ -1,6 +1,5 @@
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import { PRODUCT_VERSION } from '../base/version.js';
 import type { Settings } from '../settings/schema.js';
 import { MetadataLink } from './metadata-link.js';
 import type { ClusterQuestion } from './metadata-orders.js';
@@ -17,7 +16,6 @@ export class MetadataOnlyNode {
   readonly transportKind = 'node';
   readonly webSocketEngine = 'none, this node has not the role broker';
   onFatal: (error: unknown) => void = () => {};
-  readonly #settings: Settings;
   readonly #metadata: MetadataLink;
   readonly #timer: NodeJS.Timeout;
 
@@ -25,14 +23,13 @@ export class MetadataOnlyNode {
     const cells = ThreadCells.create(1);
     const handOver = {
       settings,
-      version: PRODUCT_VERSION,
       cells: cells.memory,
       shape: null,
       hasJournal: false,
       legacy: null,
     };
     cells.logLevel = levelIndexOf(log);
-    const node = new MetadataOnlyNode(settings, new MetadataLink(handOver, log), log, cells);
+    const node = new MetadataOnlyNode(new MetadataLink(handOver, log), log, cells);
     try {
       await node.#metadata.ready();
     } catch (error) {
@@ -43,8 +40,7 @@ export class MetadataOnlyNode {
     return node;
   }
 
-  private constructor(settings: Settings, metadata: MetadataLink, log: Logger, cells: ThreadCells) {
-    this.#settings = settings;
+  private constructor(metadata: MetadataLink, log: Logger, cells: ThreadCells) {
     this.#metadata = metadata;
     this.#timer = setInterval(() => {
       cells.logLevel = levelIndexOf(log);
@@ -52,8 +48,7 @@ export class MetadataOnlyNode {
   }
 
   get grpcAddress(): string {
-    const { grpcPort } = this.#metadata;
-    return grpcPort === 0 ? '' : `${this.#settings.grpc.host}:${grpcPort}`;
+    return this.#metadata.grpcAddress;
   }
 
   connections(): number {

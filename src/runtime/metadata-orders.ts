@@ -2,6 +2,7 @@ import type { ErrorCode } from '../base/errors.js';
 import { BrokerError } from '../base/errors.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
+import type { StreamDefaults } from '../metadata/grpc/ports.js';
 import type { NodeStatus } from '../metadata/node-status.js';
 import type { RequestFailure } from '../metadata/requests.js';
 import type { Settings } from '../settings/schema.js';
@@ -30,6 +31,7 @@ export interface MetadataHandOver {
   readonly hasJournal: boolean;
   /** Of a data directory that had no catalogue yet. */
   readonly legacy: LegacyStreams | null;
+  readonly streamDefaults: StreamDefaults;
 }
 
 export type ClusterQuestion =

@@ -11,7 +11,7 @@ import { type Founding, MetadataStore } from '../metadata/store/metadata-store.j
 import { DRIVER_LIMITS } from '../raft/driver/limits.js';
 import type { NodeId } from '../raft/messages.js';
 import type { GrpcSettings, MetadataSettings } from '../settings/metadata-schema.js';
-import { peersOf, VOTERS_MAX } from '../settings/metadata-schema.js';
+import { peersOf, VOTERS_MAX } from '../settings/peers.js';
 import { StoreError } from '../storage/ports.js';
 import type { MetadataHandOver, MetadataNotice } from './metadata-orders.js';
 import { PortLogger } from './port-logger.js';

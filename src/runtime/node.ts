@@ -3,7 +3,6 @@ import { SystemClock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { SystemRandom } from '../base/random.js';
-import { PRODUCT_VERSION } from '../base/version.js';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import { loadNative } from '../native/door.js';
@@ -17,7 +16,7 @@ import { readLegacyStreams, setLegacyStreamsAside } from './legacy-streams.js';
 import { Listeners, type OpenListener } from './listeners.js';
 import { MetadataLink } from './metadata-link.js';
 import { NodeAnswers } from './node-answers.js';
-import type { ShardFailure, ShardHandOver } from './orders.js';
+import type { ShardFailure, ShardHandOver, ShardOrder } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
 import type { NodeQuestion } from './questions.js';
 import { spawnShard } from './spawn.js';
@@ -78,8 +77,8 @@ export class RunningNode {
   readonly #listeners: Listeners;
   readonly #timer: NodeJS.Timeout;
   readonly #onProcessExit = (): void => this.#endInHaste();
-  /** The streams of the settings are in the catalogue: shards may have it. */
-  #hasCatalogue = false;
+  /** What shards are told of the catalogue when the streams of the settings are in it; null: they are. */
+  #heldOrders: ShardOrder[] | null = [];
   #stopped: Promise<void> | null = null;
 
   static async start(settings: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
@@ -92,7 +91,7 @@ export class RunningNode {
     const legacy = readLegacyStreams(settings.data_path);
     const shape = openShape(settings, legacy?.shape ?? null);
     // It loads and opens its files while this thread opens listeners and shards load theirs.
-    const metadata = new MetadataLink({ settings, version: PRODUCT_VERSION, cells: cells.memory, shape, hasJournal, legacy }, log);
+    const metadata = new MetadataLink({ settings, cells: cells.memory, shape, hasJournal, legacy }, log);
     let listeners: Listeners;
     try {
       listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
@@ -145,8 +144,8 @@ export class RunningNode {
       enquiries: this.#enquiries,
       askCluster: (question) => metadata.ask(question),
     });
-    metadata.onFull = (chunks) => this.#onCatalogue(chunks);
-    metadata.onDelta = (delta) => supervisor.postToAll({ kind: 'catalogue-change', delta });
+    metadata.onFull = (chunks) => this.#tellShards({ kind: 'catalogue', chunks });
+    metadata.onDelta = (delta) => this.#tellShards({ kind: 'catalogue-change', delta });
     this.#dealer = new Dealer({
       cells: this.#cells,
       connectionsMax: settings.mqtt.connections_max,
@@ -175,8 +174,7 @@ export class RunningNode {
 
   /** host:port of the control plane; empty: it is disabled. */
   get grpcAddress(): string {
-    const { grpcPort } = this.#metadata;
-    return grpcPort === 0 ? '' : `${this.#settings.grpc.host}:${grpcPort}`;
+    return this.#metadata.grpcAddress;
   }
 
   connections(): number {
@@ -271,17 +269,20 @@ export class RunningNode {
     this.#supervisor.start();
     await this.#metadata.ready();
     await this.#catalogue.takeSettings(this.#settings.streams);
-    this.#hasCatalogue = true;
-    this.#metadata.wantFull();
+    const held = this.#heldOrders ?? [];
+    this.#heldOrders = null;
+    for (const order of held) this.#supervisor.postToAll(order);
     await this.#until(() => this.#supervisor.areAllServing || failure !== null, Number.POSITIVE_INFINITY);
     if (failure !== null) throw failure;
     this.#supervisor.onFatal = (error) => this.onFatal(error);
     this.#metadata.onFatal = (error) => this.onFatal(error);
   }
 
-  /** A shard that starts waits for it; for others it is a reset. */
-  #onCatalogue(chunks: readonly Uint8Array[]): void {
-    if (this.#hasCatalogue) this.#supervisor.postToAll({ kind: 'catalogue', chunks });
+  /** Of the catalogue. The whole of it is what a shard that starts waits for, and a reset for the others. */
+  #tellShards(order: ShardOrder): void {
+    if (this.#heldOrders === null) this.#supervisor.postToAll(order);
+    else if (order.kind === 'catalogue') this.#heldOrders = [order];
+    else this.#heldOrders.push(order);
   }
 
   /** @returns false if the time was over first. */

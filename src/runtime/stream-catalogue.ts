@@ -5,8 +5,9 @@ import { faultOfTemplate } from '../broker/streams/key-template.js';
 import { isStreamName } from '../broker/streams/topic-name.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
 import { type StreamWish, TENANT_DEFAULT } from '../metadata/catalogue/resources.js';
+import type { StreamDefaults } from '../metadata/grpc/ports.js';
 import { checkFilter } from '../protocols/mqtt/topic-syntax.js';
-import { faultsOfStream, type StreamSettings } from '../settings/journal-schema.js';
+import { faultsOfStream, STREAM_SCHEMA, type StreamSettings } from '../settings/journal-schema.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 
 const LEVELS_MAX = 65_535;
@@ -91,6 +92,12 @@ export class StreamCatalogue {
     if (outcome.code === 'not-found') throw new BrokerError('RMQ-1023', `(stream "${name}")`);
     throw refusal(name, outcome.detail);
   }
+}
+
+/** As the settings have it. For threads that do not know the schema. */
+export function streamDefaults(): StreamDefaults {
+  const { tenant: _tenant, name: _name, origin: _origin, ...defaults } = wishOf(STREAM_SCHEMA.parse({ name: 'any' }), 'command');
+  return defaults;
 }
 
 function wishOf(wanted: StreamSettings, origin: StreamWish['origin']): StreamWish {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, MIB, size } from './forms.js';
+import { peersOf, VOTERS_MAX } from './peers.js';
 
 /* Settings of the metadata service and of the gRPC port, by which nodes and operators reach it. Sizes are bytes. */
 
@@ -28,8 +29,6 @@ export interface GrpcSettings {
   readonly tls: GrpcTlsSettings;
 }
 
-/** More voters than that make commits slow and nothing safer. */
-export const VOTERS_MAX = 7;
 const PEER_FORM = /^([A-Za-z0-9][A-Za-z0-9._-]{0,62})=(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 const ADDRESS_FORM = /^$|^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 
@@ -60,20 +59,6 @@ export const GRPC_SCHEMA: z.ZodType<GrpcSettings, Partial<Record<keyof GrpcSetti
     })
     .prefault({}),
 });
-
-export interface PeerAddress {
-  readonly name: string;
-  readonly address: string;
-}
-
-/** Of `metadata.peers`, sorted by name: the order in which the first voters are numbered, the same on every node. */
-export function peersOf(settings: MetadataSettings): readonly PeerAddress[] {
-  const peers = settings.peers.map((text): PeerAddress => {
-    const at = text.indexOf('=');
-    return { name: text.slice(0, at), address: text.slice(at + 1) };
-  });
-  return peers.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
 
 /** Records and the broker that takes them are on one node, until groups of the journal have copies on several. */
 export function faultOfRoles(roles: readonly string[]): string | null {

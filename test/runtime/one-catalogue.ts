@@ -5,7 +5,7 @@ import { encodeDelta } from '../../src/metadata/catalogue/delta-codec.js';
 import { RESOURCE_KINDS } from '../../src/metadata/catalogue/record-forms.js';
 import { firstCommands } from '../../src/runtime/first-commands.js';
 import type { LegacyStreams } from '../../src/runtime/legacy-streams.js';
-import { StreamCatalogue } from '../../src/runtime/stream-catalogue.js';
+import { StreamCatalogue, streamDefaults } from '../../src/runtime/stream-catalogue.js';
 import { ThreadCatalogue } from '../../src/runtime/thread-catalogue.js';
 
 const SELF = { id: 1, uuid: 'u1', name: 'node-1', address: '127.0.0.1:1228', roles: ['meta'], version: '1' } as const;
@@ -28,7 +28,8 @@ export class OneCatalogue {
       },
     });
     this.streams = new StreamCatalogue(this.copy, (commands) => Promise.resolve(this.apply(commands)));
-    this.apply(firstCommands({ clusterId: 'c', clusterName: 'test', tokenHash: '', firstVoters: 1, self: SELF, legacy }));
+    const cluster = { clusterId: 'c', clusterName: 'test', tokenHash: '', firstVoters: 1 };
+    this.apply(firstCommands({ ...cluster, self: SELF, legacy, streamDefaults: streamDefaults() }));
     this.#catalogue.isReporting = true;
     this.copy.load([...this.#catalogue.encodeFull(RESOURCE_KINDS)]);
   }

@@ -38,7 +38,7 @@ const directory = mkdtempSync(join(tmpdir(), 'robust-watch-'));
 const settings = SETTINGS_SCHEMA.parse({ data_path: directory, grpc: { enabled: false } });
 const shape = { groups: 16, groupLanes: 1, lanes: 1 };
 const cells = ThreadCells.create(1);
-const link = new MetadataLink({ settings, version: '0', cells: cells.memory, shape, hasJournal: false, legacy: null }, SILENT_LOGGER);
+const link = new MetadataLink({ settings, cells: cells.memory, shape, hasJournal: false, legacy: null }, SILENT_LOGGER);
 const copies = Array.from({ length: threads }, () => new Worker(new URL('./watch-thread.js', import.meta.url)));
 const byRevision = new Map<number, Sent>();
 const whole: number[] = [];

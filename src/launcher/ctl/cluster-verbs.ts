@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EXIT } from '../command-line.js';
+import type { ControlQuestion } from '../control-wire.js';
 import { columns, facts, numberText } from './columns.js';
 import { type Call, json } from './stream-verbs.js';
 import { confirm } from './terminal.js';
@@ -80,21 +81,22 @@ export async function listMembers({ node, form, terminal }: Call<'cluster-member
   return EXIT.ok;
 }
 
-export async function joinCluster({ action, node, form, terminal }: Call<'cluster-join'>): Promise<number> {
-  const answer = await node.ask({ verb: 'cluster-join', address: action.address, token: action.token }, DONE);
-  await terminal.out(form === 'json' ? json(answer) : `${answer.text}\n`);
-  return EXIT.ok;
+export function joinCluster({ action: { address, token }, ...call }: Call<'cluster-join'>): Promise<number> {
+  return change(call, { verb: 'cluster-join', address, token });
 }
 
-export async function leaveCluster({ action, node, form, terminal }: Call<'cluster-leave'>): Promise<number> {
-  await confirm(terminal, action.isConfirmed, `Take ${action.node} out of the cluster for good?`);
-  const answer = await node.ask({ verb: 'cluster-leave', node: action.node }, DONE);
-  await terminal.out(form === 'json' ? json(answer) : `${answer.text}\n`);
-  return EXIT.ok;
+export async function leaveCluster({ action, ...call }: Call<'cluster-leave'>): Promise<number> {
+  await confirm(call.terminal, action.isConfirmed, `Take ${action.node} out of the cluster for good?`);
+  return await change(call, { verb: 'cluster-leave', node: action.node });
 }
 
-export async function transferLeadership({ action, node, form, terminal }: Call<'cluster-transfer'>): Promise<number> {
-  const answer = await node.ask({ verb: 'cluster-transfer', node: action.node }, DONE);
+export function transferLeadership({ action, ...call }: Call<'cluster-transfer'>): Promise<number> {
+  return change(call, { verb: 'cluster-transfer', node: action.node });
+}
+
+/** The node says in a sentence what became of it. */
+async function change({ node, form, terminal }: Omit<Call<'cluster-join'>, 'action'>, question: ControlQuestion): Promise<number> {
+  const answer = await node.ask(question, DONE);
   await terminal.out(form === 'json' ? json(answer) : `${answer.text}\n`);
   return EXIT.ok;
 }

@@ -320,6 +320,5 @@ export interface KeyByKind {
   readonly setting: Pick<SettingValue, 'scope' | 'key'>;
 }
 
-export type ResourceValue<K extends ResourceKind = ResourceKind> = ValueByKind[K];
 export type ResourceKey<K extends ResourceKind = ResourceKind> = KeyByKind[K];
 export type ResourceRecord<K extends ResourceKind = ResourceKind> = ValueByKind[K] & Revised;

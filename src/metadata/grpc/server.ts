@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceDefinition as Definition, UntypedServiceImplementation as Implementation } from '@grpc/grpc-js';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { assert } from '../../base/assert.js';
+import { authorityOf } from '../../base/authority.js';
 import type { Clock } from '../../base/clock.js';
 import { BrokerError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
@@ -22,6 +24,8 @@ const CONNECTION_STREAMS_MAX = 1000;
 /** A connection whose other end is gone is noticed after these two together, and what its calls hold is freed. */
 const KEEPALIVE_MS = 20_000;
 const KEEPALIVE_ANSWER_MS = 10_000;
+/** What health checks need takes long to load; a node that starts has its processors for itself so long. */
+const INTROSPECTION_MS = 500;
 
 export interface ServerTls {
   readonly cert: Buffer;
@@ -67,6 +71,7 @@ export class GrpcServer {
   readonly #parts: Parts;
   readonly #unwatch: () => void;
   readonly #introspection: Promise<Introspection>;
+  #isIntrospectable = false;
 
   /** @throws BrokerError RMQ-1003. */
   static async start(options: GrpcServerOptions): Promise<GrpcServer> {
@@ -91,11 +96,11 @@ export class GrpcServer {
   }
 
   private constructor(parts: Parts, port: number) {
-    const { server, access, history } = parts;
+    const { access, history } = parts;
     this.#parts = parts;
     this.port = port;
     this.#unwatch = access.watch((delta) => history.add(delta));
-    this.#introspection = import('./introspection.js').then(({ addIntrospection }) => addIntrospection(server));
+    this.#introspection = this.#introspect();
   }
 
   /** Public calls that are under way. */
@@ -121,7 +126,7 @@ export class GrpcServer {
     this.#unwatch();
     const { server, gate } = this.#parts;
     gate.close();
-    await this.setServing(false);
+    if (this.#isIntrospectable) await this.setServing(false);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => server.forceShutdown(), drainMs);
       server.tryShutdown(() => {
@@ -130,10 +135,17 @@ export class GrpcServer {
       });
     });
   }
+
+  async #introspect(): Promise<Introspection> {
+    await delay(INTROSPECTION_MS, undefined, { ref: false });
+    const { addIntrospection } = await import('./introspection.js');
+    this.#isIntrospectable = true;
+    return addIntrospection(this.#parts.server);
+  }
 }
 
 function bind(server: Server, { host, port, tls }: GrpcServerOptions): Promise<number> {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const address = authorityOf(host, port);
   const credentials = credentialsOf(tls);
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {

@@ -1,7 +1,7 @@
 import type { ChunkAnswer, SnapshotChunk } from '../../raft/driver/ports.js';
 import { decodeMark, encodeMark } from '../../raft/driver/snapshot-mark.js';
 import { NO_NODE, type NodeId } from '../../raft/messages.js';
-import { readWide, WIDE_BYTES, writeWide } from '../../raft/wide-number.js';
+import { readWhole, WIDE_BYTES, writeWide } from '../../raft/wide-number.js';
 import { WireReader } from '../../wire/reader.js';
 import { WireViolation } from '../../wire/violation.js';
 import { WireWriter } from '../../wire/writer.js';
@@ -218,10 +218,4 @@ function readBody(reader: WireReader): Uint8Array {
   const length = reader.readU32();
   const at = reader.skip(length);
   return reader.bytes.subarray(at, at + length);
-}
-
-function readWhole(reader: WireReader): number {
-  const value = readWide(reader);
-  if (!Number.isSafeInteger(value)) throw new WireViolation('a number beyond 2^53');
-  return value;
 }

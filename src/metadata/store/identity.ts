@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { type StateTableStore, StoreError, type TableChange } from '../../storage/ports.js';
 import { ROW, rowKey } from './rows.js';
 
@@ -11,23 +10,31 @@ export interface NodeIdentity {
   readonly uuid: string;
 }
 
-const IDENTITY: z.ZodType<NodeIdentity> = z.strictObject({
-  clusterId: z.string().min(1).max(64),
-  nodeId: z.int().min(1),
-  uuid: z.string().min(1).max(64),
-});
-
 /** @returns null if the directory is new. @throws StoreError corrupt. */
 export function readIdentity(table: StateTableStore): NodeIdentity | null {
   const row = table.get(rowKey(ROW.identity, 0, 0));
   if (row === null) return null;
+  let identity: unknown;
   try {
-    return IDENTITY.parse(JSON.parse(Buffer.from(row).toString('utf8')));
+    identity = JSON.parse(Buffer.from(row).toString('utf8'));
   } catch (cause) {
     throw new StoreError('corrupt', 'the identity of the node cannot be read', { cause });
   }
+  if (!isIdentity(identity)) throw new StoreError('corrupt', 'the identity of the node is not what this version wrote');
+  return identity;
 }
 
 export function identityRow(identity: NodeIdentity): TableChange {
   return { key: rowKey(ROW.identity, 0, 0), value: Buffer.from(JSON.stringify(identity)) };
+}
+
+function isIdentity(value: unknown): value is NodeIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('clusterId' in value && 'nodeId' in value && 'uuid' in value)) return false;
+  const { clusterId, nodeId, uuid } = value;
+  return isText(clusterId) && isText(uuid) && typeof nodeId === 'number' && Number.isSafeInteger(nodeId) && nodeId > 0;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }

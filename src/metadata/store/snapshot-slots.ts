@@ -99,14 +99,11 @@ export class SnapshotSlots implements IncomingSnapshot {
 
   /** Rows that make the incoming snapshot the newest one. */
   adoptIncoming(mark: SnapshotMark): TableChange[] {
-    const slot = this.#incomingOf(mark);
-    return [{ key: rowKey(ROW.mark, slot.number, 0), value: SnapshotSlots.markValue('whole', this.#nextSerial(), encodeMark(mark)) }];
+    return [this.#wholeRow(this.#incomingOf(mark), mark)];
   }
 
   onAdopted(mark: SnapshotMark): void {
-    const slot = this.#incomingOf(mark);
-    slot.serial = this.#nextSerial();
-    slot.use = 'whole';
+    this.#incomingOf(mark).use = 'whole';
     this.#dropOld();
   }
 
@@ -118,15 +115,19 @@ export class SnapshotSlots implements IncomingSnapshot {
 
   #commit(slot: Slot, mark: SnapshotMark, done: StoreDone): void {
     slot.mark = mark;
-    const value = SnapshotSlots.markValue('whole', this.#nextSerial(), encodeMark(mark));
-    this.#queue.push([{ key: rowKey(ROW.mark, slot.number, 0), value }], (error) => {
+    this.#queue.push([this.#wholeRow(slot, mark)], (error) => {
       if (error === null && slot.use === 'writing') {
-        slot.serial = this.#nextSerial();
         slot.use = 'whole';
         this.#dropOld();
       }
       done(error);
     });
+  }
+
+  /** It is the newest as soon as this is on the disk. */
+  #wholeRow(slot: Slot, mark: SnapshotMark): TableChange {
+    slot.serial = 1 + Math.max(0, ...this.#slots.map(({ serial }) => serial));
+    return { key: rowKey(ROW.mark, slot.number, 0), value: SnapshotSlots.markValue('whole', slot.serial, encodeMark(mark)) };
   }
 
   /** Two generations stay. */
@@ -166,10 +167,6 @@ export class SnapshotSlots implements IncomingSnapshot {
 
   #newestSlot(): Slot | undefined {
     return this.#slots.filter(({ use }) => use === 'whole').sort((a, b) => b.serial - a.serial)[0];
-  }
-
-  #nextSerial(): number {
-    return 1 + Math.max(0, ...this.#slots.map(({ serial }) => serial));
   }
 
   #load(number: number): Slot {

@@ -1,7 +1,15 @@
 import { assert } from '../../base/assert.js';
 import type { IncomingSnapshot, RaftStore, SnapshotMark, SnapshotWriter, StoreDone } from '../../raft/driver/ports.js';
 import { encodeMark, snapshotOf } from '../../raft/driver/snapshot-mark.js';
-import type { ConfigurationState, Entry, HardState, LogIndex, Snapshot, Term } from '../../raft/messages.js';
+import {
+  type ConfigurationState,
+  EMPTY_CONFIGURATION,
+  type Entry,
+  type HardState,
+  type LogIndex,
+  type Snapshot,
+  type Term,
+} from '../../raft/messages.js';
 import type { StateTableStore, TableChange } from '../../storage/ports.js';
 import { LogTail } from './log-tail.js';
 import { recoverLog } from './recovery.js';
@@ -25,6 +33,8 @@ export class TableRaftStore implements RaftStore {
   #damagedUpTo: LogIndex;
   #compactTarget: LogIndex = 0;
   #isCompacting = false;
+  /** A leader's snapshot takes the place of the whole log: nothing of it is cut off behind that. */
+  #isAdopting = false;
 
   /** Reads what is there. @throws StoreError corrupt if the hard state is damaged: then nobody knows what this node promised. */
   constructor(table: StateTableStore, queue: WriteQueue) {
@@ -45,7 +55,7 @@ export class TableRaftStore implements RaftStore {
   }
 
   get configuration(): ConfigurationState {
-    return this.#slots.newest?.configuration ?? { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+    return this.#slots.newest?.configuration ?? EMPTY_CONFIGURATION;
   }
 
   get firstIndex(): LogIndex {
@@ -105,7 +115,9 @@ export class TableRaftStore implements RaftStore {
     for (let index = this.#tail.firstIndex; index <= this.#tail.writtenUpTo; index += 1) changes.push(removed(ROW.entry, index));
     changes.push(...this.#slots.adoptIncoming(mark));
     this.#tail.writtenUpTo = mark.index;
+    this.#isAdopting = true;
     this.#queue.push(changes, (error) => {
+      this.#isAdopting = false;
       if (error === null) {
         if (hardState !== null) this.#hardState = hardState;
         this.#tail.reset(mark.index, mark.term);
@@ -132,6 +144,7 @@ export class TableRaftStore implements RaftStore {
 
   /** The place from which the log begins moves with the rows that go, in the same transaction. */
   #compactOn(): void {
+    if (this.#isAdopting) return;
     const from = this.#tail.firstIndex;
     const upTo = Math.min(this.#compactTarget, from + COMPACTED_PER_WRITE - 1, this.#tail.lastIndex);
     const term = this.#tail.termAt(upTo);
@@ -148,21 +161,13 @@ export class TableRaftStore implements RaftStore {
   }
 }
 
-/** A new node's store begins with an empty state that all first voters share, as if it were a snapshot. */
-export function bootstrapMark(voters: readonly number[]): SnapshotMark {
-  const configuration: ConfigurationState = {
-    voters: [...voters].sort((a, b) => a - b),
-    votersOutgoing: [],
-    learners: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
-  return { index: 1, term: 1, configuration, chunkCount: 0, bytes: 0, checksum: 0 };
-}
-
-/** Rows of a store that begins like that. */
+/** Rows of a new node's store: it begins with an empty state that all first voters share, as if it were a snapshot. */
 export function bootstrapRows(voters: readonly number[]): TableChange[] {
-  const mark = bootstrapMark(voters);
+  const configuration: ConfigurationState = {
+    ...EMPTY_CONFIGURATION,
+    voters: [...voters].sort((a, b) => a - b),
+  };
+  const mark: SnapshotMark = { index: 1, term: 1, configuration, chunkCount: 0, bytes: 0, checksum: 0 };
   return [
     { key: rowKey(ROW.state, 0, 0), value: encodeState({ term: 1, vote: 0, commit: 1 }) },
     { key: rowKey(ROW.compacted, 0, 0), value: encodeNumbers(mark.index, mark.term) },

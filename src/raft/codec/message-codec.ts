@@ -5,7 +5,7 @@ import { WireWriter } from '../../wire/writer.js';
 import { decodeMark, snapshotOf } from '../driver/snapshot-mark.js';
 import { NO_BYTES, NO_ENTRIES } from '../make-message.js';
 import type { Entry, LogIndex, Message, MessageType, Snapshot } from '../messages.js';
-import { readWide, WIDE_BYTES, writeWide } from '../wide-number.js';
+import { readWhole, WIDE_BYTES, writeWide } from '../wide-number.js';
 
 /*
   Messages between nodes. Integers are big-endian; a wide is a u64 that is a whole number up to 2^53 - 1.
@@ -168,10 +168,4 @@ function readEntries(reader: WireReader, before: LogIndex): readonly Entry[] {
 function take(reader: WireReader, length: number): Uint8Array {
   const at = reader.skip(length);
   return reader.bytes.subarray(at, at + length);
-}
-
-function readWhole(reader: WireReader): number {
-  const value = readWide(reader);
-  if (!Number.isSafeInteger(value)) throw new WireViolation('a number beyond 2^53');
-  return value;
 }

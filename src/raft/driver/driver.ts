@@ -123,10 +123,6 @@ export class RaftDriver<Result> {
     return this.#options.store.snapshotIndex;
   }
 
-  get pendingCount(): number {
-    return this.#proposals.count + this.#reads.count;
-  }
-
   get node(): RaftNode | null {
     return this.#node;
   }

@@ -2,6 +2,7 @@ import { WireReader } from '../../wire/reader.js';
 import { WireViolation } from '../../wire/violation.js';
 import { WireWriter } from '../../wire/writer.js';
 import { type ConfigurationState, NO_NODE, type NodeId, type Snapshot } from '../messages.js';
+import { readWhole, WIDE_BYTES, writeWide } from '../wide-number.js';
 import type { SnapshotMark } from './ports.js';
 
 /*
@@ -12,26 +13,25 @@ import type { SnapshotMark } from './ports.js';
 */
 
 const VERSION = 1;
-const HEAD_BYTES = 1 + 8 + 8 + 4 + 8 + 4 + 1;
+const HEAD_BYTES = 1 + 2 * WIDE_BYTES + 4 + WIDE_BYTES + 4 + 1;
 /** More members than that are not a configuration but damage. */
 const MEMBERS_MAX = 10_000;
-const HALF = 2 ** 32;
 
 export function encodeMark(mark: SnapshotMark): Uint8Array {
   const { voters, votersOutgoing, learners, learnersNext, autoLeave } = mark.configuration;
   const lists = [voters, votersOutgoing, learners, learnersNext];
-  const bytes = new Uint8Array(lists.reduce((sum, list) => sum + 4 + 8 * list.length, HEAD_BYTES));
+  const bytes = new Uint8Array(lists.reduce((sum, list) => sum + 4 + WIDE_BYTES * list.length, HEAD_BYTES));
   const writer = new WireWriter(bytes);
   writer.writeU8(VERSION);
-  writeU64(writer, mark.index);
-  writeU64(writer, mark.term);
+  writeWide(writer, mark.index);
+  writeWide(writer, mark.term);
   writer.writeU32(mark.chunkCount);
-  writeU64(writer, mark.bytes);
+  writeWide(writer, mark.bytes);
   writer.writeU32(mark.checksum);
   writer.writeU8(autoLeave ? 1 : 0);
   for (const list of lists) {
     writer.writeU32(list.length);
-    for (const node of list) writeU64(writer, node);
+    for (const node of list) writeWide(writer, node);
   }
   return bytes;
 }
@@ -40,10 +40,10 @@ export function encodeMark(mark: SnapshotMark): Uint8Array {
 export function decodeMark(bytes: Uint8Array): SnapshotMark {
   const reader = new WireReader(bytes, 0, bytes.length);
   if (reader.readU8() !== VERSION) throw new WireViolation('a snapshot mark of another version');
-  const index = readU64(reader);
-  const term = readU64(reader);
+  const index = readWhole(reader);
+  const term = readWhole(reader);
   const chunkCount = reader.readU32();
-  const length = readU64(reader);
+  const length = readWhole(reader);
   const checksum = reader.readU32();
   const autoLeave = reader.readU8() === 1;
   const configuration: ConfigurationState = {
@@ -68,23 +68,13 @@ export function isSameMark(a: SnapshotMark, b: SnapshotMark): boolean {
 
 function readList(reader: WireReader): NodeId[] {
   const count = reader.readU32();
-  if (count > MEMBERS_MAX || count * 8 > reader.remaining) throw new WireViolation('a list of members that is longer than its bytes');
+  if (count > MEMBERS_MAX || count * WIDE_BYTES > reader.remaining)
+    throw new WireViolation('a list of members that is longer than its bytes');
   const nodes: NodeId[] = [];
   for (let i = 0; i < count; i += 1) {
-    const node = readU64(reader);
+    const node = readWhole(reader);
     if (node === NO_NODE) throw new WireViolation('a member without a number');
     nodes.push(node);
   }
   return nodes;
-}
-
-function writeU64(writer: WireWriter, value: number): void {
-  writer.writeU32(Math.floor(value / HALF));
-  writer.writeU32(value >>> 0);
-}
-
-function readU64(reader: WireReader): number {
-  const value = reader.readU32() * HALF + reader.readU32();
-  if (!Number.isSafeInteger(value)) throw new WireViolation('a number beyond 2^53');
-  return value;
 }

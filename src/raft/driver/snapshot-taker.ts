@@ -39,10 +39,6 @@ export class SnapshotTaker {
     this.#owner = owner;
   }
 
-  get isBusy(): boolean {
-    return this.#capture !== null;
-  }
-
   noteApplied(bytes: number): void {
     this.#bytes += bytes;
     this.#entries += 1;

@@ -196,6 +196,27 @@ test('raft store: chunks of a leader stay over a start, and become the newest sn
     assert.deepEqual([contentOf(it), it.firstIndex, it.lastIndex, it.termAt(90), it.configuration.learners], ['snapshot', 91, 90, 4, [3]]);
 });
 
+test("raft store: a leader's snapshot comes while the log is being cut: nothing of the old log is cut off behind it", async () => {
+  const table = await founded();
+  const store = open(table);
+  const entries = Array.from({ length: 5000 }, (_, at) => entry(at + 2));
+  await append(store, { term: 1, vote: 1, commit: 5001 }, entries);
+  await snapshotAt(store, 5000, ['own']);
+  const chunk = Buffer.from('theirs');
+  const checksum = crc32c(chunk, 0, chunk.length);
+  const mark: SnapshotMark = { index: 9000, term: 4, configuration: store.configuration, chunkCount: 1, bytes: chunk.length, checksum };
+  store.incoming.begin(mark);
+  await new Promise((resolve) => store.incoming.write(chunk, resolve));
+  store.compact(5000); // More than one transaction cuts off.
+  const adopted = new Promise((resolve) => store.adoptIncoming({ term: 4, vote: 0, commit: 9000 }, mark, resolve));
+  store.compact(4000);
+  await adopted;
+  await append(store, null, [entry(9001, 4)]);
+  for (const it of [store, open(table)]) {
+    assert.deepEqual([contentOf(it), it.firstIndex, it.lastIndex, it.termAt(9000)], ['theirs', 9001, 9001, 4]);
+  }
+});
+
 test('metadata store: a directory becomes another node in one step', async () => {
   const disk = openMemoryStore();
   const store = new MetadataStore(disk);
