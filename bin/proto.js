@@ -4,7 +4,7 @@
   What is generated from the .proto files of the public API, and committed:
 
     src/metadata/grpc/proto  --buf, ts-proto-->  src/metadata/grpc/generated/robustmq/v1/*.ts
-                             --buf build----->   src/metadata/grpc/generated/descriptors.ts      for reflection
+    and that of health checks --buf build---->   src/metadata/grpc/generated/descriptors.ts      for reflection
 
   As a program: `npm run proto` generates anew. A test generates into another folder and compares.
 */
@@ -15,6 +15,8 @@ const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
 const SOURCE = path.join(ROOT, 'src/metadata/grpc/proto');
+/** Served too; its library has the file, and its own descriptors of it have names that strict clients refuse. */
+const HEALTH = path.join(ROOT, 'node_modules/grpc-health-check/proto');
 const GENERATED = path.join(ROOT, 'src/metadata/grpc/generated');
 const BUF = path.join(ROOT, 'node_modules/@bufbuild/buf/bin/buf');
 const PLUGIN = path.join(ROOT, 'node_modules/ts-proto/protoc-gen-ts_proto');
@@ -49,8 +51,11 @@ function generate(folder) {
     plugins: [{ local: PLUGIN, out: folder, opt: OPTIONS, strategy: 'all' }],
   };
   runBuf(['generate', SOURCE, '--template', JSON.stringify(template)]);
-  const descriptors = runBuf(['build', SOURCE, '--exclude-source-info', '--as-file-descriptor-set', '-o', '-#format=binpb']);
-  fs.writeFileSync(path.join(folder, 'descriptors.ts'), textOf(descriptors));
+  // Sets one after the other are one set.
+  const descriptors = [SOURCE, HEALTH].map((from) =>
+    runBuf(['build', from, '--exclude-source-info', '--as-file-descriptor-set', '-o', '-#format=binpb']),
+  );
+  fs.writeFileSync(path.join(folder, 'descriptors.ts'), textOf(Buffer.concat(descriptors)));
 }
 
 function textOf(descriptors) {

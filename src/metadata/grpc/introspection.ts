@@ -28,9 +28,7 @@ export function addIntrospection(server: Server): Introspection {
   health.addToServer(server);
   const { Check } = healthDefinition;
   // The library wants what a loader of .proto files gives, and of that uses the descriptors alone.
-  new Reflection({ robustmq: { ...Check.requestType, fileDescriptorProtos: descriptors() }, health: Check.requestType }).addToServer(
-    server,
-  );
+  new Reflection({ served: { ...Check.requestType, fileDescriptorProtos: descriptors() } }).addToServer(server);
   return { setServing };
 }
 

@@ -82,6 +82,8 @@ test('introspection: reflection has every part with all its messages, in both ve
     );
     const file = await reflect(client, path, REQUEST.fileByFilename, 'robustmq/v1/errors.proto');
     assert.equal(file.parts.length, 1);
+    const healthFile = await reflect(client, path, REQUEST.fileContainingSymbol, 'grpc.health.v1.Health');
+    assert.ok(healthFile.parts[0].includes('StatusesEntry'), 'clients refuse a map whose entries have another name');
     for (const nobody of ['nobody', '__proto__', 'constructor', ''])
       assert.ok(
         (await reflect(client, path, REQUEST.fileContainingSymbol, nobody)).parts.every((part) => part.length === 0),
