@@ -84,6 +84,7 @@ export class MqttStage {
       runLinks: NO_RUNS,
       journal: NO_JOURNAL,
       shardCount: 1,
+      originOf: unused,
       limits: LIMITS,
       clock,
       random: new SystemRandom(),

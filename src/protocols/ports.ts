@@ -1,6 +1,10 @@
+import type { Origin } from '../auth/ports.js';
 import type { AppendRequest, ForwardedRun, ShardId } from '../broker/ports.js';
 import type { CommitNumber } from '../journal/ports.js';
 import type { ConnectionId, ConnectionOptions } from '../transport/ports.js';
+
+/** Where an open connection came from. Makes objects and asks the kernel: once for each CONNECT, not more. */
+export type OriginOf = (connection: ConnectionId) => Origin;
 
 /*
   A protocol engine: everything of one protocol on one shard. The runtime owns transport, rings and timers and calls the engine;
@@ -10,8 +14,8 @@ export interface ProtocolEngine {
   readonly name: 'mqtt';
   /** How the transport treats a new connection of this protocol. */
   readonly connectionOptions: ConnectionOptions;
-  /** A connection was adopted (TCP) or opened (WebSocket). */
-  onOpen(connection: ConnectionId, listenerTag: number): void;
+  /** A connection was adopted (TCP) or opened (WebSocket). Whose it is and by which listener it came is asked for later: `OriginOf`. */
+  onOpen(connection: ConnectionId): void;
   /** Rows `from` to `to - 1` of `transport.rows`, all of connections of this engine. */
   onRows(from: number, to: number): void;
   /** Before anything else of a turn: the commands of the turn before have been executed. */

@@ -65,14 +65,14 @@ export class Listeners {
 
   tcpHandOver(): TcpListenerHandOver[] {
     if (this.#tcpListener === NONE) return [];
-    return [{ tag: TAG_MQTT_TCP, descriptor: this.#tcp.listeningDescriptorOf(this.#tcpListener) }];
+    return [{ name: 'mqtt.tcp', tag: TAG_MQTT_TCP, descriptor: this.#tcp.listeningDescriptorOf(this.#tcpListener) }];
   }
 
   webSocketHandOver(): WebSocketHandOver | null {
     if (this.webSocketChoice === null) return null;
     const { host, path } = this.#settings.mqtt.ws;
     const descriptor = this.#webSocketListener === NONE ? NONE : this.#shared.listeningDescriptorOf(this.#webSocketListener);
-    return { tag: TAG_MQTT_WS, host, port: this.#webSocketPort, path, engine: this.webSocketChoice.kind, descriptor };
+    return { name: 'mqtt.ws', tag: TAG_MQTT_WS, host, port: this.#webSocketPort, path, engine: this.webSocketChoice.kind, descriptor };
   }
 
   /**

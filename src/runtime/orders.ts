@@ -12,12 +12,15 @@ import type { ShardAnswers, ShardQuestion } from './questions.js';
 
 /** A TCP listener whose connections shards take. */
 export interface TcpListenerHandOver {
+  /** As in the settings. */
+  readonly name: string;
   readonly tag: number;
   /** The listening descriptor to accept from (node transport); -1 if main accepts and deals. */
   readonly descriptor: number;
 }
 
 export interface WebSocketHandOver {
+  readonly name: string;
   readonly tag: number;
   readonly host: string;
   /** Claimed by main, never 0. */

@@ -14,6 +14,7 @@ import { Connections } from './connections.js';
 import { applySettings, durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
+import { Origins } from './origins.js';
 import { PortLogger } from './port-logger.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 import { ThreadCells } from './thread-cells.js';
@@ -34,6 +35,7 @@ export interface ShardParts {
   readonly resolver: StreamResolver;
   readonly mqtt: MqttEngine;
   readonly connections: Connections;
+  readonly origins: Origins;
 }
 
 /** Index of the MQTT engine in `connections`. */
@@ -69,6 +71,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   });
   broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));
   const limits = mqttLimits(settings);
+  const origins = new Origins();
   const mqtt = new MqttEngine({
     transport,
     broker,
@@ -79,6 +82,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     random: new SystemRandom(),
     log,
     shardCount: handOver.peers.length,
+    originOf: (connection) => origins.of(connection),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
   const tellBroker = links.onPeerReplaced;
@@ -90,7 +94,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   links.onRun = (from, run) => mqtt.onForwarded(from, run);
   links.onAppend = (from, request) => mqtt.onAppend(from, request);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
-  return { cells, log, clock, transport, links, broker, journal, resolver, mqtt, connections: new Connections([mqtt]) };
+  return { cells, log, clock, transport, links, broker, journal, resolver, mqtt, connections: new Connections([mqtt]), origins };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {

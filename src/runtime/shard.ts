@@ -5,6 +5,7 @@ import type { ConnectionId } from '../transport/ports.js';
 import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
 import { applySettings, forgetStreams } from './journal-parts.js';
 import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus, TcpListenerHandOver } from './orders.js';
+import { plainOrigin } from './origins.js';
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
@@ -92,14 +93,17 @@ export class Shard {
   }
 
   async #start(): Promise<void> {
-    const { transport, connections, cells, mqtt, journal } = this.#parts;
+    const { transport, cells, mqtt, journal, origins } = this.#parts;
     this.#beat();
     transport.start((rowCount) => this.#onTurn(rowCount));
     this.#timer = setInterval(() => this.#onTick(), TICK_MS);
-    for (const listener of this.#handOver.tcpListeners) this.#acceptFrom(listener);
+    for (const listener of this.#handOver.tcpListeners) {
+      origins.listen(listener.tag, (connection) => plainOrigin(listener.name, transport.peerOf(connection)));
+      this.#acceptFrom(listener);
+    }
     const { webSocket } = this.#handOver;
     if (webSocket !== null && (webSocket.engine !== 'uws' || cells.beginMustClose(this.#handOver.shard))) {
-      this.#webSocket = await WebSocketListener.open(transport, {
+      const listener = await WebSocketListener.open(transport, {
         kind: webSocket.engine,
         host: webSocket.host,
         port: webSocket.port,
@@ -108,10 +112,12 @@ export class Shard {
         messageBytesMax: this.#handOver.settings.mqtt.packet_bytes_max,
         connection: this.#parts.mqtt.connectionOptions,
         onOpen: (connection) => {
-          if (this.#isOpenFor(connection)) connections.open(connection, ENGINE_MQTT, webSocket.tag);
+          if (this.#isOpenFor(connection)) this.#open(connection, webSocket.tag);
           transport.submit();
         },
       });
+      this.#webSocket = listener;
+      origins.listen(webSocket.tag, (connection) => plainOrigin(webSocket.name, listener.peerOf(connection)));
     }
     this.#workRings();
     await new Promise<void>((resolve) =>
@@ -133,12 +139,17 @@ export class Shard {
   }
 
   #adopt(listenerTag: number, descriptors: Int32Array, count: number): void {
-    const { transport, connections, mqtt } = this.#parts;
+    const { transport, mqtt } = this.#parts;
     for (let index = 0; index < count; index += 1) {
       const connection = transport.adopt(descriptors[index], mqtt.connectionOptions);
-      if (connection >= 0 && this.#isOpenFor(connection)) connections.open(connection, ENGINE_MQTT, listenerTag);
+      if (connection >= 0 && this.#isOpenFor(connection)) this.#open(connection, listenerTag);
     }
     this.#publishCount();
+  }
+
+  #open(connection: ConnectionId, listenerTag: number): void {
+    this.#parts.origins.note(connection, listenerTag);
+    this.#parts.connections.open(connection, ENGINE_MQTT);
   }
 
   /** A connection that comes while we drain is closed before a protocol sees it. */

@@ -18,6 +18,7 @@ import {
 } from '../../broker/ports.js';
 import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/ports.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
+import type { OriginOf } from '../ports.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { FrameMemories } from './durable/frame-memory.js';
@@ -67,6 +68,7 @@ export interface MqttParts {
   readonly random: Random;
   readonly log: Logger;
   readonly shardCount: number;
+  readonly originOf: OriginOf;
   /** Where the retained message of a topic is kept, and all those places. */
   readonly retained: { resolve(topic: string): LogTarget; targets(): readonly LogTarget[] };
 }
@@ -84,6 +86,8 @@ export class MqttContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Of a connection that is open. */
+  readonly originOf: OriginOf;
   readonly staging: Staging;
   /** Runs in the commits of this shard, and those that other shards append, by ticket. */
   readonly pending: PendingRuns = new PendingRuns();
@@ -175,6 +179,7 @@ export class MqttContext {
     this.clock = parts.clock;
     this.random = parts.random;
     this.log = parts.log;
+    this.originOf = parts.originOf;
     this.nowMs = parts.clock.nowMs();
     this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);

@@ -1,0 +1,46 @@
+import type { Origin } from '../auth/ports.js';
+import { assert } from '../base/assert.js';
+import type { ConnectionId, PeerAddress } from '../transport/ports.js';
+
+/** Says where a connection of one listener came from. Asked once for each CONNECT, while the connection is open. */
+export type OriginSource = (connection: ConnectionId) => Origin;
+
+/**
+ * Which listener each connection of a shard came by, and with that who its peer is. A connection that opens costs one cell: addresses
+ * and certificates are asked for when somebody wants to know.
+ */
+export class Origins {
+  /** By the listener's tag. */
+  readonly #sources: (OriginSource | undefined)[] = [];
+  /** The listener's tag, by ConnectionId. */
+  #tags: Uint16Array = new Uint16Array(1024);
+
+  /** A listener is there. */
+  listen(tag: number, source: OriginSource): void {
+    this.#sources[tag] = source;
+  }
+
+  note(connection: ConnectionId, tag: number): void {
+    if (connection >= this.#tags.length) this.#grow(connection + 1);
+    this.#tags[connection] = tag;
+  }
+
+  of(connection: ConnectionId): Origin {
+    const source = this.#sources[this.#tags[connection]];
+    assert(source !== undefined, 'a connection comes by a listener that is known');
+    return source(connection);
+  }
+
+  #grow(least: number): void {
+    let size = this.#tags.length;
+    while (size < least) size *= 2;
+    const tags = new Uint16Array(size);
+    tags.set(this.#tags);
+    this.#tags = tags;
+  }
+}
+
+/** Of a listener without TLS. */
+export function plainOrigin(listener: string, { address, port }: PeerAddress): Origin {
+  return { listener, address, port, isEncrypted: false, certificate: null, pskIdentity: '' };
+}
