@@ -1,4 +1,5 @@
 import { generate, type Packet } from 'mqtt-packet';
+import { noBans, OPEN_AUTHENTICATOR, openRights } from '../../src/auth/open.js';
 import { assert } from '../../src/base/assert.js';
 import { SystemClock } from '../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../src/base/logger.js';
@@ -84,11 +85,14 @@ export class MqttStage {
       runLinks: NO_RUNS,
       journal: NO_JOURNAL,
       shardCount: 1,
-      originOf: unused,
+      originOf: () => ({ listener: 'mqtt.tcp', address: '127.0.0.1', port: 1, isEncrypted: false, certificate: null, pskIdentity: '' }),
       limits: LIMITS,
       clock,
       random: new SystemRandom(),
       log: SILENT_LOGGER,
+      authenticator: OPEN_AUTHENTICATOR,
+      rights: openRights(),
+      bans: noBans(),
       retained: { resolve: unused, targets: unused },
     });
   }

@@ -137,6 +137,15 @@ export interface Rights {
   explain(action: 'publish' | 'subscribe' | 'receive', topic: string, qos: 0 | 1 | 2, isRetained: boolean): string;
 }
 
+/** Where there are no rules. */
+export const UNLIMITED: Rights = {
+  isUnlimited: true,
+  mayPublish: () => true,
+  maySubscribe: () => 'yes',
+  mayReceive: () => true,
+  explain: () => 'there are no rules',
+};
+
 /** The rules of all tenants on one shard. */
 export interface RightsBook {
   /** Raised by every change of a rule: compiled rights are made anew then. */

@@ -141,6 +141,11 @@ export interface Broker<S> {
   onTick(nowMs: number): void;
 }
 
+/** The session belongs to another principal: it was not touched. */
+export const REFUSED = 'refused';
+/** The state of an earlier session that was held elsewhere; null: there is none, or it is here already. */
+export type ClaimOutcome = Uint8Array | null | typeof REFUSED;
+
 /** A session that the journal has kept. */
 export interface RestoredSession {
   readonly clientId: string;
@@ -156,10 +161,14 @@ export interface SessionDirectory {
   onSurrender: (clientId: string, discard: boolean, claimant: ShardId, answer: (state: Uint8Array | null) => void) => void;
   /**
    * A client connects on this shard. `done` when no other shard or connection has the session any more: with the state of the earlier
-   * session if it was held elsewhere and `discard` is false, else null. For a session held by this very shard onSurrender is called too.
+   * session if it was held elsewhere and `discard` is false, else null; or at once with REFUSED if the session is another principal's. For a
+   * session held by this very shard onSurrender is called too.
+   * @param owner the principal that claims: the name of a user, empty for nobody.
    * @returns a ticket for `cancelClaim`.
    */
-  claim(clientId: string, discard: boolean, done: (state: Uint8Array | null) => void): number;
+  claim(clientId: string, owner: string, discard: boolean, done: (outcome: ClaimOutcome) => void): number;
+  /** Set once by the protocol: whether the session that this shard holds may go to the principal. If not, it stays as it is. */
+  mayClaim: (clientId: string, owner: string) => boolean;
   /** The connection went away while its claim waited: `done` is not called; the session state that arrives is dropped or kept by `onOrphan`. */
   cancelClaim(ticket: number): void;
   /** State that arrived for a claim that was cancelled: the protocol keeps it as an offline session of this shard. */
@@ -188,16 +197,18 @@ export type PeerMessage =
   | { readonly kind: 'interest-remove'; readonly filter: string }
   | { readonly kind: 'retain'; readonly ticket: number; readonly topic: string; readonly message: StoredMessage | null }
   | { readonly kind: 'retained'; readonly ticket: number; readonly status: 'stored' | 'quota-exceeded' }
-  | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly discard: boolean }
+  | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly owner: string; readonly discard: boolean }
   | {
       readonly kind: 'surrender';
       readonly ticket: number;
       readonly clientId: string;
+      /** Of the claimant; null: the registrar itself wants it gone. */
+      readonly owner: string | null;
       readonly discard: boolean;
       readonly claimant: ShardId;
     }
-  | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
-  | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly state: Uint8Array | null }
+  | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly outcome: ClaimOutcome }
+  | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly outcome: ClaimOutcome }
   | { readonly kind: 'release'; readonly clientId: string }
   /** `claimedAtMs`: of sessions that the journal has kept, when a connection had each of them last. Empty for those that are in use. */
   | { readonly kind: 'holds'; readonly clientIds: readonly string[]; readonly claimedAtMs: readonly number[] }

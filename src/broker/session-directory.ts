@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { ownerOf } from './level-hash.js';
-import type { PeerMessage, RestoredSession, SessionDirectory, ShardId } from './ports.js';
+import { type ClaimOutcome, type PeerMessage, REFUSED, type RestoredSession, type SessionDirectory, type ShardId } from './ports.js';
 
 export interface DirectoryLinks {
   readonly self: ShardId;
@@ -11,8 +11,9 @@ export interface DirectoryLinks {
 
 interface WaitingClaim {
   readonly clientId: string;
+  readonly owner: string;
   readonly discard: boolean;
-  readonly done: (state: Uint8Array | null) => void;
+  readonly done: (outcome: ClaimOutcome) => void;
   isCancelled: boolean;
 }
 
@@ -36,6 +37,7 @@ const NOBODY = 0;
  */
 export class ShardDirectory implements SessionDirectory {
   onSurrender: SessionDirectory['onSurrender'] = failUnset;
+  mayClaim: SessionDirectory['mayClaim'] = () => true;
   onOrphan: SessionDirectory['onOrphan'] = failUnset;
   onOutdated: SessionDirectory['onOutdated'] = failUnset;
   readonly #links: DirectoryLinks;
@@ -63,11 +65,11 @@ export class ShardDirectory implements SessionDirectory {
     return this.#claims.size;
   }
 
-  claim(clientId: string, discard: boolean, done: (state: Uint8Array | null) => void): number {
+  claim(clientId: string, owner: string, discard: boolean, done: (outcome: ClaimOutcome) => void): number {
     this.#ticketLast += 1;
     const ticket = this.#ticketLast;
-    this.#claims.set(ticket, { clientId, discard, done, isCancelled: false });
-    this.#links.post(this.#registrarOf(clientId), { kind: 'claim', ticket, clientId, discard });
+    this.#claims.set(ticket, { clientId, owner, discard, done, isCancelled: false });
+    this.#links.post(this.#registrarOf(clientId), { kind: 'claim', ticket, clientId, owner, discard });
     return ticket;
   }
 
@@ -81,10 +83,14 @@ export class ShardDirectory implements SessionDirectory {
     if (!this.#staying.has(clientId)) this.#postRelease(clientId);
   }
 
-  onClaimed(ticket: number, clientId: string, state: Uint8Array | null): void {
+  onClaimed(ticket: number, clientId: string, state: ClaimOutcome): void {
     const claim = this.#claims.get(ticket);
     assert(claim !== undefined && claim.clientId === clientId, 'a grant answers a claim');
     this.#claims.delete(ticket);
+    if (state === REFUSED) {
+      if (!claim.isCancelled) claim.done(REFUSED);
+      return;
+    }
     this.#staying.delete(clientId);
     if (!claim.isCancelled) {
       this.#held.add(clientId);
@@ -97,14 +103,19 @@ export class ShardDirectory implements SessionDirectory {
     }
   }
 
-  onSurrenderAsked(registrar: ShardId, ticket: number, clientId: string, discard: boolean, claimant: ShardId): void {
+  onSurrenderAsked(registrar: ShardId, question: Extract<PeerMessage, { kind: 'surrender' }>): void {
+    const { ticket, clientId, owner, discard, claimant } = question;
     const waiting = this.#surrenders.get(clientId);
     if (waiting !== undefined) {
-      waiting.followers.push(() => this.onSurrenderAsked(registrar, ticket, clientId, discard, claimant));
+      waiting.followers.push(() => this.onSurrenderAsked(registrar, question));
       return;
     }
     if (!this.#held.has(clientId)) {
-      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: null });
+      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, outcome: null });
+      return;
+    }
+    if (owner !== null && !this.mayClaim(clientId, owner)) {
+      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, outcome: REFUSED });
       return;
     }
     const staysHere = claimant === this.#links.self && !discard;
@@ -151,10 +162,10 @@ export class ShardDirectory implements SessionDirectory {
     this.#links.post(peer, { kind: 'holds', clientIds, claimedAtMs: [] });
 
     for (const [ticket, claim] of this.#claims) {
-      const { clientId, discard } = claim;
+      const { clientId, owner, discard } = claim;
       if (this.#registrarOf(clientId) !== peer) continue;
       if (claim.isCancelled) this.#claims.delete(ticket);
-      else this.#links.post(peer, { kind: 'claim', ticket, clientId, discard });
+      else this.#links.post(peer, { kind: 'claim', ticket, clientId, owner, discard });
     }
   }
 
@@ -167,7 +178,7 @@ export class ShardDirectory implements SessionDirectory {
     } else {
       // It did not stay after all: it goes to the claimant as bytes.
       if (surrender.staysHere && state !== null && this.#staying.delete(clientId)) this.#held.delete(clientId);
-      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, state: surrender.discard ? null : state });
+      this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, outcome: surrender.discard ? null : state });
     }
     for (const ask of surrender.followers) ask();
   }

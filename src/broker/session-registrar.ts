@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import type { PeerMessage, ShardId } from './ports.js';
+import { type ClaimOutcome, type PeerMessage, REFUSED, type ShardId } from './ports.js';
 
 /** A holder that has not answered by then is passed over: its session counts as ended, and what it sends later is dropped. */
 const SURRENDER_TIMEOUT_MS = 10_000;
@@ -22,6 +22,7 @@ export interface RegistrarLinks {
 interface Claim {
   readonly from: ShardId;
   readonly ticket: number;
+  readonly owner: string;
   readonly discard: boolean;
 }
 
@@ -88,26 +89,29 @@ export class SessionRegistrar {
     return this.#holders.get(clientId);
   }
 
-  onClaim(from: ShardId, ticket: number, clientId: string, discard: boolean): void {
+  onClaim(from: ShardId, { ticket, clientId, owner, discard }: Extract<PeerMessage, { kind: 'claim' }>): void {
     let contest = this.#contests.get(clientId);
     if (contest === undefined) {
       contest = { clientId, transfer: null, queue: [] };
       this.#contests.set(clientId, contest);
     }
-    contest.queue.push({ from, ticket, discard });
+    contest.queue.push({ from, ticket, owner, discard });
     this.#serve(contest);
   }
 
-  onSurrendered(from: ShardId, ticket: number, clientId: string, state: Uint8Array | null): void {
+  onSurrendered(from: ShardId, ticket: number, clientId: string, outcome: ClaimOutcome): void {
     const contest = this.#contests.get(clientId);
     if (contest?.transfer?.ticket !== ticket) {
       const late = this.#late.delete(ticket);
       assert(late, 'an answer has a question');
-      if (state !== null) this.#links.lost(clientId, 'its holder answered too late');
+      if (outcome === REFUSED)
+        this.onHolds(from, [clientId], []); // It kept what we thought it had lost.
+      else if (outcome !== null) this.#links.lost(clientId, 'its holder answered too late');
       return;
     }
     assert(contest.transfer.holder === from, 'the holder answers, nobody else');
-    this.#finishTransfer(contest, state);
+    if (outcome === REFUSED) this.#refuse(contest, contest.transfer);
+    else this.#finishTransfer(contest, outcome);
   }
 
   onRelease(from: ShardId, clientId: string): void {
@@ -134,7 +138,7 @@ export class SessionRegistrar {
       // Somebody else has it by now. There is exactly one holder, so the latecomer ends its own.
       this.#ticketLast += 1;
       this.#late.set(this.#ticketLast, { clientId, holder: from });
-      this.#postSurrender(from, this.#ticketLast, clientId, true, holder ?? this.#links.self);
+      this.#postSurrender(from, this.#ticketLast, clientId, null, true, holder ?? this.#links.self);
     }
     this.#stopAwaiting(from);
   }
@@ -160,6 +164,14 @@ export class SessionRegistrar {
       if (this.#awaitsPeers) this.#askAgain(contest, transfer);
       else this.#finishTransfer(contest, null);
     }
+  }
+
+  /** The session is another principal's: its holder keeps it, and the next in the queue is asked about. */
+  #refuse(contest: Contest, { claim }: Transfer): void {
+    contest.transfer = null;
+    if (claim !== null)
+      this.#links.post(claim.from, { kind: 'claimed', ticket: claim.ticket, clientId: contest.clientId, outcome: REFUSED });
+    this.#serve(contest);
   }
 
   /** The holder died, and its successor may have the session: the claim waits for it. */
@@ -220,7 +232,7 @@ export class SessionRegistrar {
       this.#ticketLast += 1;
       const ticket = this.#ticketLast;
       contest.transfer = { claim, holder, ticket, deadlineMs: this.#nowMs + SURRENDER_TIMEOUT_MS };
-      this.#postSurrender(holder, ticket, clientId, claim.discard, claim.from);
+      this.#postSurrender(holder, ticket, clientId, claim.owner, claim.discard, claim.from);
     }
     if (this.#contests.get(clientId) === contest) this.#contests.delete(clientId);
   }
@@ -243,10 +255,10 @@ export class SessionRegistrar {
 
   #grant(clientId: string, claim: Claim, state: Uint8Array | null): void {
     this.#holders.set(clientId, claim.from);
-    this.#links.post(claim.from, { kind: 'claimed', ticket: claim.ticket, clientId, state });
+    this.#links.post(claim.from, { kind: 'claimed', ticket: claim.ticket, clientId, outcome: state });
   }
 
-  #postSurrender(holder: ShardId, ticket: number, clientId: string, discard: boolean, claimant: ShardId): void {
-    this.#links.post(holder, { kind: 'surrender', ticket, clientId, discard, claimant });
+  #postSurrender(holder: ShardId, ticket: number, clientId: string, owner: string | null, discard: boolean, claimant: ShardId): void {
+    this.#links.post(holder, { kind: 'surrender', ticket, clientId, owner, discard, claimant });
   }
 }

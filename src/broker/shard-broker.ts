@@ -318,16 +318,16 @@ export class ShardBroker<S> implements Broker<S> {
         this.#relay.onRetained(from, message.ticket, message.status);
         return;
       case 'claim':
-        this.#registrar.onClaim(from, message.ticket, message.clientId, message.discard);
+        this.#registrar.onClaim(from, message);
         return;
       case 'surrender':
-        this.directory.onSurrenderAsked(from, message.ticket, message.clientId, message.discard, message.claimant);
+        this.directory.onSurrenderAsked(from, message);
         return;
       case 'surrendered':
-        this.#registrar.onSurrendered(from, message.ticket, message.clientId, message.state);
+        this.#registrar.onSurrendered(from, message.ticket, message.clientId, message.outcome);
         return;
       case 'claimed':
-        this.directory.onClaimed(message.ticket, message.clientId, message.state);
+        this.directory.onClaimed(message.ticket, message.clientId, message.outcome);
         return;
       case 'release':
         this.#registrar.onRelease(from, message.clientId);

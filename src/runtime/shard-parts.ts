@@ -1,3 +1,4 @@
+import { noBans, OPEN_AUTHENTICATOR, openRights } from '../auth/open.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
 import { ShardBroker } from '../broker/shard-broker.js';
@@ -82,6 +83,9 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     random: new SystemRandom(),
     log,
     shardCount: handOver.peers.length,
+    authenticator: OPEN_AUTHENTICATOR,
+    rights: openRights(),
+    bans: noBans(),
     originOf: (connection) => origins.of(connection),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });

@@ -53,6 +53,31 @@ for (const registrar of [0, 1, 2]) {
     assert.notEqual(sessionOf(node, clientId).token, first.token, 'a claim with discard starts anew');
   });
 
+  test(`session directory: a session that may not be claimed stays as it is, and is claimed by who may (registrar ${registrar})`, () => {
+    const node = new SimulatedNode(3, new SeededRandom(1));
+    const clientId = clientOf(registrar, 3);
+    connect(node, 0, clientId);
+    node.settle();
+    const first = sessionOf(node, clientId);
+    const asked: string[] = [];
+    node.brokers[0].directory.mayClaim = (_clientId, owner) => {
+      asked.push(owner);
+      return owner === 'alice';
+    };
+    const outcomes: unknown[] = [];
+    for (const shard of [0, 1, 2])
+      for (const discard of [false, true])
+        node.brokers[shard].directory.claim(clientId, 'mallory', discard, (outcome) => outcomes.push(outcome));
+    node.settle();
+    assert.deepEqual(outcomes, new Array(6).fill('refused'));
+    assert.deepEqual(asked, new Array(6).fill('mallory'));
+    assert.deepEqual(sessionOf(node, clientId), first, 'nobody took it, and its client did not notice');
+    const claimed: unknown[] = [];
+    node.brokers[2].directory.claim(clientId, 'alice', false, (outcome) => claimed.push(outcome));
+    node.settle();
+    assert.deepEqual(claimed, [new TextEncoder().encode(first.token)]);
+  });
+
   test(`session directory: after a release nobody holds the identifier (registrar ${registrar})`, () => {
     const node = new SimulatedNode(3, new SeededRandom(1));
     const clientId = clientOf(registrar, 3);

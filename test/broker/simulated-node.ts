@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SeededRandom } from '../../src/base/random.js';
-import type { PeerLinks, PeerMessage, ShardId } from '../../src/broker/ports.js';
+import { type PeerLinks, type PeerMessage, REFUSED, type ShardId } from '../../src/broker/ports.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
 import { matches } from './naive-matcher.js';
 
@@ -61,7 +61,8 @@ export class FakeSessions {
 
   /** A client connects; `onDone` once it has its session, old or new. */
   connect(clientId: string, discard: boolean, onDone: () => void): number {
-    return this.#broker.directory.claim(clientId, discard, (state) => {
+    return this.#broker.directory.claim(clientId, '', discard, (state) => {
+      assert.ok(state !== REFUSED, 'nobody owns a session here');
       if (state !== null) this.tokens.set(clientId, new TextDecoder().decode(state));
       else if (discard || !this.tokens.has(clientId)) this.tokens.set(clientId, this.#newToken());
       onDone();

@@ -119,7 +119,7 @@ test('links: control messages keep their binary fields', () => {
   const { a, b } = openPair();
   const message = { topic: 't', frame: Uint8Array.of(0x30, 0, 255), version: 5, receivedAtMs: Date.now(), expiresAtMs: 0 } as const;
   a.links.send(1, { kind: 'retain', ticket: 7, topic: 't', message });
-  a.links.send(1, { kind: 'claimed', ticket: 8, clientId: 'é', state: null });
+  a.links.send(1, { kind: 'claimed', ticket: 8, clientId: 'é', outcome: null });
   settle(a, b);
   const [first, second] = b.got.map((got) => got.what);
   assert.ok(first.kind === 'retain' && first.message !== null);
@@ -132,7 +132,7 @@ test('links: control messages keep their binary fields', () => {
       message: { ...message, frame: [0x30, 0, 255] },
     },
   );
-  assert.deepEqual(second, { kind: 'claimed', ticket: 8, clientId: 'é', state: null });
+  assert.deepEqual(second, { kind: 'claimed', ticket: 8, clientId: 'é', outcome: null });
 });
 
 test('links: what is longer than a record of the ring comes in parts, and gives its space back', () => {
@@ -140,7 +140,7 @@ test('links: what is longer than a record of the ring comes in parts, and gives 
   const spacesBefore = b.spaces.count;
   const state = Uint8Array.from({ length: 20_000 }, (_, index) => index & 0xff);
   forward(a.links, 1, 0, 5, 6, 4, 2, a.arena, 3, 30_000);
-  a.links.send(1, { kind: 'surrendered', ticket: 1, clientId: 'c', state });
+  a.links.send(1, { kind: 'surrendered', ticket: 1, clientId: 'c', outcome: state });
   forward(a.links, 1, 0, 5, 6, 4, 1, a.arena, 0, 10);
   settle(a, b);
   assert.deepEqual(
@@ -148,9 +148,9 @@ test('links: what is longer than a record of the ring comes in parts, and gives 
     ['run', 'surrendered', 'run'],
   );
   const [run, surrendered] = b.got.map((got) => got.what);
-  assert.ok(run.kind === 'run' && surrendered.kind === 'surrendered' && surrendered.state !== null);
+  assert.ok(run.kind === 'run' && surrendered.kind === 'surrendered' && surrendered.outcome instanceof Uint8Array);
   assert.deepEqual(run.bytes, [...a.arena.subarray(3, 30_003)]);
-  assert.deepEqual([...surrendered.state], [...state]);
+  assert.deepEqual([...surrendered.outcome], [...state]);
   assert.equal(b.spaces.count, spacesBefore);
 });
 
@@ -220,7 +220,8 @@ test('links: everything arrives once and in order, however the two sides take tu
       let sent = 0;
       for (const { kind, size } of steps) {
         if (kind === 'run') forward(a.links, 1, 0, sent++, 0, 4, 1, a.arena, size & 3, size);
-        else if (kind === 'control') a.links.send(1, { kind: 'claim', ticket: sent++, clientId: 'x'.repeat(size), discard: false });
+        else if (kind === 'control')
+          a.links.send(1, { kind: 'claim', ticket: sent++, clientId: 'x'.repeat(size), owner: '', discard: false });
         else if (kind === 'flush') a.links.flush();
         else b.turn();
       }

@@ -13,6 +13,7 @@ import { onLogOwnerReplaced, onQueueMessage, serveAgain } from './durable/messag
 import { restoreSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
+import { endBanned, endExpired } from './entry-checks.js';
 import { onRows } from './hot-path.js';
 import {
   type Backlog,
@@ -28,9 +29,10 @@ import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
+import { onRightsChanged } from './rights.js';
 import { onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
-import { dropOutdated, onSurrender } from './take-over.js';
+import { dropOutdated, mayClaim, onSurrender } from './take-over.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
@@ -56,6 +58,7 @@ export class MqttEngine implements ProtocolEngine {
       outputBytesMax: limits.outputBytesMax,
     };
     parts.broker.directory.onSurrender = (clientId, discard, claimant, answer) => onSurrender(context, clientId, discard, claimant, answer);
+    parts.broker.directory.mayClaim = (clientId, owner) => mayClaim(context, clientId, owner);
     parts.broker.directory.onOutdated = (clientId) => dropOutdated(context, clientId);
     parts.broker.directory.onOrphan = (clientId, state) => {
       // Its new connection went away while the session moved: it waits here for the next one.
@@ -65,6 +68,8 @@ export class MqttEngine implements ProtocolEngine {
       scheduleExpiry(context, moved.session);
     };
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
+    parts.rights.onChanged = () => onRightsChanged(context);
+    parts.bans.onAdded = () => endBanned(context);
     parts.broker.persistRetained = (topic, message, done) => persistRetained(context, topic, message, done);
     parts.broker.onQueueMessage = (from, message) => onQueueMessage(context, from, message);
     parts.runLinks.onAppended = (_from, ticket, outcome) => onAppended(context, ticket, outcome);
@@ -208,6 +213,7 @@ export class MqttEngine implements ProtocolEngine {
     context.silence.advance(context.transport.now(), (connection) => this.#onSilence(connection));
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
+    endExpired(context);
     writeLateProgress(context);
     serveAgain(context);
   }

@@ -1,3 +1,4 @@
+import { abandonAuthentication } from './authenticate.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import { dropTransient, onOffline } from './durable/life.js';
@@ -52,7 +53,7 @@ export function refuseConnect(context: MqttContext, connection: MqttConnection, 
 /** @param willIsDue false where the client took its will back. */
 export function closeConnection(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
   if (connection.phase === 'closing') return;
-  if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
+  stopEntering(context, connection);
   connection.phase = 'closing';
   detachSession(context, connection, willIsDue);
   context.silence.cancel(connection.id);
@@ -61,7 +62,7 @@ export function closeConnection(context: MqttContext, connection: MqttConnection
 
 /** The `closed` row came: nothing of the connection is left, its number goes back. */
 export function forgetConnection(context: MqttContext, connection: MqttConnection, cause: string): void {
-  if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
+  stopEntering(context, connection);
   const session = connection.session;
   if (context.log.isEnabled('debug'))
     context.log.debug('client.disconnected', cause, { connection: connection.id, client: session?.clientId });
@@ -71,6 +72,12 @@ export function forgetConnection(context: MqttContext, connection: MqttConnectio
   context.connections[connection.id] = null;
   context.connectionCount -= 1;
   context.commands.release(connection.id);
+}
+
+/** Nobody waits for what a connection asked for on its way in. */
+function stopEntering(context: MqttContext, connection: MqttConnection): void {
+  if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
+  abandonAuthentication(context, connection);
 }
 
 /** Parts session and connection: the will is scheduled, the session waits for its client or ends. */

@@ -1,11 +1,15 @@
+import type { AuthExchange, ExchangeStep } from '../../auth/ports.js';
 import type { ConnectionId } from '../../transport/ports.js';
 import type { OutboundAliases } from './outbound-aliases.js';
 import { UnacknowledgedRuns } from './pending-runs.js';
 import type { MqttSession } from './session.js';
 import type { Will } from './will.js';
 
-/** waiting: for CONNECT. claiming: CONNECT is read, the session is being fetched. closing: nothing the peer sends counts any more. */
-export type Phase = 'waiting' | 'claiming' | 'connected' | 'closing';
+/**
+ * waiting: for CONNECT. authenticating: CONNECT is read, and who it is is being found out. claiming: the session is being fetched.
+ * closing: nothing the peer sends counts any more.
+ */
+export type Phase = 'waiting' | 'authenticating' | 'claiming' | 'connected' | 'closing';
 
 /** One network connection. A session owns no sockets and no timers; this is where the two meet. */
 export class MqttConnection {
@@ -36,6 +40,17 @@ export class MqttConnection {
   /** The session this publisher waits for; null if none. */
   heldBy: MqttSession | null = null;
   isHeldByLink = false;
+  /** Ticket of the question who it is; -1: none is open. */
+  authenticationTicket = -1;
+  /** Enhanced authentication (MQTT 5 §4.12): its method, if CONNECT named one, and the exchange under way. */
+  authenticationMethod: string | null = null;
+  exchange: AuthExchange | null = null;
+  /** Takes the answer to a step of it. */
+  onExchanged: (step: ExchangeStep) => void = () => {};
+  /** A step of the exchange waits for its answer: the client has nothing to say. */
+  isExchangeBusy = false;
+  /** Milliseconds since the epoch when its credentials end; 0: never. */
+  expiresAtMs = 0;
   /** Ticket of the session claim while `claiming`. */
   claimTicket = -1;
 

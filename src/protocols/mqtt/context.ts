@@ -1,3 +1,4 @@
+import type { Authenticator, BanBook, RightsBook } from '../../auth/ports.js';
 import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
@@ -56,6 +57,10 @@ export interface MqttCounters {
   publishersPaused: number;
   /** Publishes that could not be stored, and were refused. */
   publishesRefused: number;
+  /** The rules forbid it: messages from clients, filters asked for, messages to clients. */
+  deniedPublishes: number;
+  deniedSubscriptions: number;
+  deniedDeliveries: number;
 }
 
 export interface MqttParts {
@@ -69,6 +74,9 @@ export interface MqttParts {
   readonly log: Logger;
   readonly shardCount: number;
   readonly originOf: OriginOf;
+  readonly authenticator: Authenticator;
+  readonly rights: RightsBook;
+  readonly bans: BanBook;
   /** Where the retained message of a topic is kept, and all those places. */
   readonly retained: { resolve(topic: string): LogTarget; targets(): readonly LogTarget[] };
 }
@@ -88,6 +96,9 @@ export class MqttContext {
   readonly log: Logger;
   /** Of a connection that is open. */
   readonly originOf: OriginOf;
+  readonly authenticator: Authenticator;
+  readonly rights: RightsBook;
+  readonly bans: BanBook;
   readonly staging: Staging;
   /** Runs in the commits of this shard, and those that other shards append, by ticket. */
   readonly pending: PendingRuns = new PendingRuns();
@@ -119,6 +130,8 @@ export class MqttContext {
   readonly silence: TimingWheel;
   /** Wills that wait and sessions that end. */
   readonly deadlines: DeadlineHeap<MqttSession> = new DeadlineHeap();
+  /** Where the look at credentials that end goes on: a number of a connection. */
+  expiryAt = 0;
   /** Sessions whose publishers are held back. */
   readonly throttling: Set<MqttSession> = new Set();
   /** Connections held back by a congested link, by shard. */
@@ -163,6 +176,9 @@ export class MqttContext {
     retainedRefused: 0,
     publishersPaused: 0,
     publishesRefused: 0,
+    deniedPublishes: 0,
+    deniedSubscriptions: 0,
+    deniedDeliveries: 0,
   };
   readonly #freeLists: ListId[] = [];
   #listsMade = 0;
@@ -180,6 +196,9 @@ export class MqttContext {
     this.random = parts.random;
     this.log = parts.log;
     this.originOf = parts.originOf;
+    this.authenticator = parts.authenticator;
+    this.rights = parts.rights;
+    this.bans = parts.bans;
     this.nowMs = parts.clock.nowMs();
     this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);

@@ -14,7 +14,7 @@ import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import { onAcks } from './on-ack.js';
 import { onPublishWithProperties, publishRun } from './on-publish.js';
-import { onClosed, onCongested, onFault, onFrame, onPing, onRelieved } from './on-row.js';
+import { onClosed, onCongested, onEarly, onFault, onFrame, onPing, onRelieved } from './on-row.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
 
 /*
@@ -34,14 +34,17 @@ export function onRows(context: MqttContext, from: number, to: number): void {
     switch (rows[at + ROW_KIND]) {
       case EVENT.publish:
         if (connection.phase === 'connected') onPublishRun(context, connection, at);
+        else onEarly(context, connection);
         break;
       case EVENT.acks:
         if (connection.phase === 'connected')
           onAcks(context, connection, rows[at + ROW_EXTRA], rows[at + ROW_NUMBER], rows[at + ROW_COUNT]);
+        else onEarly(context, connection);
         break;
       case EVENT.publishProperties:
         if (connection.phase === 'connected')
           onPublishWithProperties(context, connection, rows[at + ROW_OFFSET], rows[at + ROW_LENGTH], rows[at + ROW_NUMBER]);
+        else onEarly(context, connection);
         break;
       case EVENT.ping:
         onPing(context, connection);

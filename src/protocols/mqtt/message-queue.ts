@@ -106,6 +106,25 @@ export class MessageQueue {
     }
   }
 
+  /** Takes messages away one by one; `isDropped` is asked for each, with where its frame begins. */
+  drop(isDropped: (delivery: Delivery, offset: number) => boolean): void {
+    for (let left = this.#entries.length; left > 0; left -= 1) {
+      const entry = this.#entries.shift();
+      if (entry === undefined) return;
+      const { delivery, remaining } = entry;
+      let { frame, offset } = entry;
+      for (let i = 0; i < remaining; i += 1) {
+        const length = frameLength(delivery.run.bytes, offset);
+        if (isDropped(delivery, offset)) {
+          this.#messages -= 1;
+          this.#bytes -= length;
+        } else this.#entries.push({ delivery, frame, offset, remaining: 1 });
+        frame += 1;
+        offset += length;
+      }
+    }
+  }
+
   /** All entries, oldest first. */
   entries(): QueueEntry[] {
     const entries: QueueEntry[] = [];

@@ -1,4 +1,7 @@
+import type { ConnectFacts, Identity } from '../../auth/ports.js';
 import { assert } from '../../base/assert.js';
+import { REFUSED } from '../../broker/ports.js';
+import { authenticate, beginExchange, factsOf, type Outcome, type Refusal } from './authenticate.js';
 import { closeConnection, refuseConnect } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
@@ -11,12 +14,20 @@ import { type ConnackProperties, encodeConnack } from './encode.js';
 import { OutboundAliases } from './outbound-aliases.js';
 import type { ConnectPacket } from './packets.js';
 import { resend } from './resend.js';
+import { dropForbidden, takeIdentity } from './rights.js';
 import { say } from './say.js';
 import { EXPIRY_NEVER, MqttSession } from './session.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 
 /** Ticks of the transport in a second. */
 const TICKS_PER_SECOND = 10;
+const TENANT = 'default';
+
+/** Who was let in, and with what last word of an enhanced authentication. */
+interface Entrant extends ConnectFacts {
+  readonly identity: Identity;
+  readonly data: Uint8Array | null;
+}
 
 /*
   CONNECT, MQTT 5.0 §3.1. The connection is `claiming` from here until no other connection has the session any more; what the client
@@ -36,20 +47,21 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
   connection.will = packet.will;
   const aliases = Math.min(packet.topicAliasMaximum, context.limits.topicAliasMax);
   connection.outboundAliases = aliases > 0 ? new OutboundAliases(aliases) : null;
-  const isAssigned = packet.clientId === '';
-  const clientId = isAssigned ? assignClientId(context) : packet.clientId;
-  connection.phase = 'claiming';
-  context.silence.cancel(connection.id);
-  connection.claimTicket = context.broker.directory.claim(clientId, packet.cleanStart, (state) => {
-    connection.claimTicket = -1;
-    if (connection.phase === 'claiming') onClaimed(context, connection, packet, clientId, isAssigned, state);
-  });
+  const clientId = packet.clientId === '' ? assignClientId(context) : packet.clientId;
+  const facts = { ...factsOf(context, connection, TENANT, clientId), userName: packet.username, password: packet.password };
+  connection.phase = 'authenticating';
+  if (isKeptOut(context, connection, facts, packet.username ?? '')) return;
+  const { authenticationMethod: method, authenticationData: data } = packet;
+  const onOutcome = (outcome: Outcome): void => {
+    if (outcome.identity === null) refuseConnect(context, connection, outcome.refusal.reasonCode, outcome.refusal.sentence);
+    else enter(context, connection, packet, { ...facts, identity: outcome.identity, data: outcome.data });
+  };
+  if (method === null) authenticate(context, connection, facts, onOutcome);
+  else beginExchange(context, connection, facts, method, data, onOutcome);
 }
 
-function refusalOf(context: MqttContext, packet: ConnectPacket): { reasonCode: number; sentence: string } | null {
+function refusalOf(context: MqttContext, packet: ConnectPacket): Refusal | null {
   if (context.isDraining) return { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down' };
-  if (packet.authenticationMethod !== null)
-    return { reasonCode: REASON.badAuthenticationMethod, sentence: 'no enhanced authentication method is configured' };
   if (packet.clientId === '' && packet.version !== 5 && !packet.cleanStart) {
     return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'an empty client identifier needs a clean session' }; // MQTT-3.1.3-8 of 3.1.1
   }
@@ -57,6 +69,34 @@ function refusalOf(context: MqttContext, packet: ConnectPacket): { reasonCode: n
     return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'the client identifier is too long' };
   }
   return null;
+}
+
+/** Refuses who is banned. */
+function isKeptOut(context: MqttContext, connection: MqttConnection, facts: ConnectFacts, user: string): boolean {
+  const { tenant, clientId, address } = facts;
+  const ban = context.bans.banOf(tenant, clientId, user, address, context.nowMs);
+  if (ban === null) return false;
+  refuseConnect(context, connection, REASON.banned, ban.reason === '' ? 'banned' : `banned: ${ban.reason}`);
+  return true;
+}
+
+/** Who it is is known: may it be here, and may it leave the will it brought? Then the session is claimed. */
+function enter(context: MqttContext, connection: MqttConnection, packet: ConnectPacket, entrant: Entrant): void {
+  const { identity, clientId } = entrant;
+  if (identity.user !== (packet.username ?? '') && isKeptOut(context, connection, entrant, identity.user)) return;
+  const { will } = packet;
+  if (will !== null && !context.rights.compile(identity).mayPublish(will.topic, will.qos, will.retain)) {
+    refuseConnect(context, connection, REASON.notAuthorized, 'not authorized to publish the will');
+    return;
+  }
+  connection.phase = 'claiming';
+  context.silence.cancel(connection.id);
+  connection.claimTicket = context.broker.directory.claim(clientId, identity.user, packet.cleanStart, (outcome) => {
+    connection.claimTicket = -1;
+    if (connection.phase !== 'claiming') return;
+    if (outcome === REFUSED) refuseConnect(context, connection, REASON.notAuthorized, 'the session is that of another user');
+    else onClaimed(context, connection, packet, entrant, outcome);
+  });
 }
 
 /** A client identifier that nobody else has: 96 random bits. */
@@ -70,24 +110,24 @@ function onClaimed(
   context: MqttContext,
   connection: MqttConnection,
   packet: ConnectPacket,
-  clientId: string,
-  isAssigned: boolean,
+  entrant: Entrant,
   state: Uint8Array | null,
 ): void {
+  const { clientId } = entrant;
   const existing = context.sessions.get(clientId) ?? null;
   assert(existing === null || !packet.cleanStart, 'a clean start ended the earlier session');
   if (existing === null && state !== null) {
     // Subscriptions are known on every shard before the client hears from us.
     const moved = decodeSessionState(context, clientId, state);
-    attach(context, connection, moved.session, packet);
+    attach(context, connection, moved.session, packet, entrant.identity);
     restoreSubscriptions(context, moved, () => {
-      welcome(context, connection, moved.session, packet, true, isAssigned);
+      welcome(context, connection, moved.session, packet, true, entrant);
     });
     return;
   }
   const session = existing ?? new MqttSession(clientId);
-  attach(context, connection, session, packet);
-  welcome(context, connection, session, packet, existing !== null, isAssigned);
+  attach(context, connection, session, packet, entrant.identity);
+  welcome(context, connection, session, packet, existing !== null, entrant);
 }
 
 /**
@@ -100,13 +140,12 @@ function welcome(
   session: MqttSession,
   packet: ConnectPacket,
   isPresent: boolean,
-  isAssigned: boolean,
+  entrant: Entrant,
 ): void {
   openDurable(context, session);
   noteProgress(context, session);
   const enter = (): void => {
-    if (connection.phase === 'claiming' && connection.session === session)
-      admit(context, connection, session, packet, isPresent, isAssigned);
+    if (connection.phase === 'claiming' && connection.session === session) admit(context, connection, session, packet, isPresent, entrant);
   };
   fetchFlights(context, session, () => {
     // A full disk keeps nobody out who comes to read.
@@ -115,7 +154,7 @@ function welcome(
   });
 }
 
-function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket): void {
+function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket, identity: Identity): void {
   assert(session.connection === null, 'the earlier connection of the session was closed');
   context.sessions.set(session.clientId, session);
   session.claimedAtMs = Math.max(context.nowMs, session.claimedAtMs + 1);
@@ -127,6 +166,7 @@ function attach(context: MqttContext, connection: MqttConnection, session: MqttS
   session.outbound?.resize(Math.min(context.limits.inflightMax, connection.receiveMaximum));
   session.connection = connection;
   connection.session = session;
+  takeIdentity(context, connection, session, identity);
 }
 
 /** Seconds the session outlives its connection. MQTT 3 sessions that are not clean have no expiry of their own: they get the server's. */
@@ -142,7 +182,7 @@ function admit(
   session: MqttSession,
   packet: ConnectPacket,
   isPresent: boolean,
-  isAssigned: boolean,
+  entrant: Entrant,
 ): void {
   const keepAliveSeconds = grantedKeepAlive(context, packet);
   connection.silenceTicksMax = Math.ceil(keepAliveSeconds * 1.5 * TICKS_PER_SECOND);
@@ -151,7 +191,7 @@ function admit(
   session.slot = connection.id;
   // Routes that name this session were planned for its absence or its earlier connection.
   if (isPresent) context.sessionEpoch += 1;
-  const properties = connackProperties(context, session, packet, keepAliveSeconds, isAssigned);
+  const properties = connackProperties(context, session, packet, keepAliveSeconds, entrant);
   const maxBytes = connection.packetBytesMax;
   const connack = encodeConnack({
     version: connection.version,
@@ -177,7 +217,10 @@ function admit(
     });
   }
   session.updateReady();
-  if (isPresent) resend(context, session);
+  if (isPresent) {
+    dropForbidden(context, session);
+    resend(context, session);
+  }
   onOnline(context, session); // Before anything is pulled: the limits of its queue are looked at.
   drainQueue(context, session);
 }
@@ -195,7 +238,7 @@ function connackProperties(
   session: MqttSession,
   packet: ConnectPacket,
   keepAliveSeconds: number,
-  isAssigned: boolean,
+  entrant: Entrant,
 ): ConnackProperties {
   if (packet.version !== 5) return {};
   const { limits } = context;
@@ -206,6 +249,8 @@ function connackProperties(
     ...(limits.topicAliasMax > 0 ? { topicAliasMaximum: limits.topicAliasMax } : {}),
     ...(session.expirySeconds !== asked ? { sessionExpiryInterval: session.expirySeconds } : {}),
     ...(keepAliveSeconds !== packet.keepAliveSeconds ? { serverKeepAlive: keepAliveSeconds } : {}),
-    ...(isAssigned ? { assignedClientIdentifier: session.clientId } : {}),
+    ...(packet.clientId === '' ? { assignedClientIdentifier: session.clientId } : {}),
+    ...(packet.authenticationMethod === null ? {} : { authenticationMethod: packet.authenticationMethod }),
+    ...(entrant.data === null ? {} : { authenticationData: Buffer.from(entrant.data) }),
   };
 }

@@ -15,6 +15,7 @@ import { planOf } from './plan.js';
 import { reasonFor, retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { frameLength, packetIdOf } from './publish-frame.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
+import { mayPublish } from './rights.js';
 import type { MqttSession } from './session.js';
 
 const view = new PublishView();
@@ -33,7 +34,10 @@ export function publishRun(context: MqttContext, connection: MqttConnection, top
   const route = routeOf(context, topic);
   const target = route.log;
   if (planOf(context, route).isRefused) onPublishRefused(context, connection);
-  else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
+  else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
+    context.counters.deniedPublishes += run.count;
+    onPublishRefused(context, connection);
+  } else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
   else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
   else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
   else {
@@ -103,7 +107,7 @@ function onPublishRetained(context: MqttContext, connection: MqttConnection, top
   });
 }
 
-/** A topic that only the server writes: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
+/** A topic that only the server writes, or that the client may not write: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
 function onPublishRefused(context: MqttContext, connection: MqttConnection): void {
   const { space, offset, count, qos, version } = context.run;
   if (qos === 0) return;

@@ -8,6 +8,7 @@ import { drainQueue } from './drain.js';
 import { ProtocolViolation, reasonForFault } from './errors.js';
 import { connackVersionOf } from './grammar.js';
 import { onLongAck } from './on-ack.js';
+import { onAuth } from './on-auth.js';
 import { onConnect } from './on-connect.js';
 import { onDisconnect } from './on-disconnect.js';
 import { onSubscribe, onUnsubscribe } from './on-subscribe.js';
@@ -18,6 +19,12 @@ const PINGRESP: Uint8Array = Uint8Array.of(0xd0, 0);
 export function onPing(context: MqttContext, connection: MqttConnection): void {
   if (connection.phase === 'connected') context.commands.sendCopy(connection.id, PINGRESP);
   else if (connection.phase === 'waiting') endConnection(context, connection, REASON.protocolError, 'the first packet is not CONNECT');
+  else onEarly(context, connection);
+}
+
+/** Other than AUTH and DISCONNECT a client says nothing before it is let in (MQTT-3.1.2-30). */
+export function onEarly(context: MqttContext, connection: MqttConnection): void {
+  if (connection.phase === 'authenticating') endConnection(context, connection, REASON.protocolError, 'the client is not let in yet');
 }
 
 /** A frame without a kind of its own: decoded by the grammar, then the session switch. */
@@ -53,6 +60,10 @@ function refuseFirst(context: MqttContext, connection: MqttConnection, offset: n
 }
 
 function onPacket(context: MqttContext, connection: MqttConnection, packet: ClientPacket): void {
+  if (connection.phase === 'authenticating' && packet.type !== 'auth' && packet.type !== 'disconnect') {
+    onEarly(context, connection);
+    return;
+  }
   switch (packet.type) {
     case 'connect':
       endConnection(context, connection, REASON.protocolError, 'a second CONNECT');
@@ -76,7 +87,7 @@ function onPacket(context: MqttContext, connection: MqttConnection, packet: Clie
       onPing(context, connection);
       break;
     case 'auth':
-      endConnection(context, connection, REASON.protocolError, 'AUTH without an authentication method in CONNECT');
+      onAuth(context, connection, packet);
       break;
   }
 }

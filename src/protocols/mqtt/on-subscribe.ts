@@ -10,10 +10,11 @@ import { encodeSuback, encodeUnsuback } from './encode.js';
 import { enqueue } from './enqueue.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
+import { mayReceive, rightsOf } from './rights.js';
 import { storeRun } from './run-view.js';
 import { say } from './say.js';
 import type { MqttSession } from './session.js';
-import { checkFilter } from './topic-syntax.js';
+import { checkFilter, filterToMatch } from './topic-syntax.js';
 
 /** SUBSCRIBE, MQTT 5.0 §3.8. SUBACK says that every shard routes by it; retained messages follow. */
 export function onSubscribe(context: MqttContext, connection: MqttConnection, packet: SubscribePacket): void {
@@ -23,7 +24,7 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   const accepted: number[] = [];
   const requests: SubscribeRequest[] = [];
   for (const [index, fields] of packet.subscriptions.entries()) {
-    const refusal = refusalOf(context, fields);
+    const refusal = refusalOf(context, session, fields);
     if (refusal !== 0) {
       codes[index] = refusal;
       continue;
@@ -52,10 +53,15 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
 }
 
 /** @returns the reason code of a filter we do not take; 0 if we do. */
-function refusalOf(context: MqttContext, fields: SubscriptionFields): number {
-  const check = checkFilter(fields.filter, context.limits.topicLevelsMax);
+function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: SubscriptionFields): number {
+  const check = checkFilter(filter, context.limits.topicLevelsMax);
   if (check === 'malformed') return REASON.topicFilterInvalid;
-  return check === 'deep' ? REASON.quotaExceeded : 0;
+  if (check === 'deep') return REASON.quotaExceeded;
+  const answer = rightsOf(context, session).maySubscribe(filterToMatch(filter), qos);
+  if (answer === 'guarded') session.isGuarded = true;
+  if (answer !== 'no') return 0;
+  context.counters.deniedSubscriptions += 1;
+  return REASON.notAuthorized;
 }
 
 function requestOf(fields: SubscriptionFields, identifier: number): SubscribeRequest {
@@ -69,6 +75,7 @@ function sendRetained(context: MqttContext, session: MqttSession, request: Subsc
   const { qos, identifier } = request.options;
   const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
   for (const message of result.retained) {
+    if (!mayReceive(context, session, message.topic)) continue;
     const run = storedRunOf(message);
     const sentQos = Math.min(qos, (message.frame[0] >> 1) & 3) as 0 | 1 | 2;
     enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers, log: null });

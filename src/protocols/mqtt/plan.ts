@@ -2,6 +2,7 @@ import type { Receiver, Route, SharedGroup } from '../../broker/ports.js';
 import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
+import { mayReceive } from './rights.js';
 import type { MqttSession } from './session.js';
 
 /** No list: the group is small or needs a packet id for each. */
@@ -71,6 +72,7 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
   const special: Receiver<MqttSession>[] = [];
   for (const receiver of route.receivers) {
     const session = receiver.subscriber;
+    if (!mayReceive(context, session, route.topic)) continue;
     if (session.isSpecial && session.slot >= 0) {
       special.push(receiver);
       continue;

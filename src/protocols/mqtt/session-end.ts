@@ -4,6 +4,7 @@ import { noteRecord } from './durable/turn.js';
 import { buildPublish } from './encode-publish.js';
 import { logRun } from './log-publish.js';
 import { retainLast, routeOf, spread, takeFrame } from './publish.js';
+import { mayLeave } from './rights.js';
 import { EXPIRY_NEVER, type MqttSession } from './session.js';
 import { releaseWaiters } from './throttle.js';
 import type { Will } from './will.js';
@@ -12,7 +13,7 @@ import type { Will } from './will.js';
 export function scheduleWill(context: MqttContext, session: MqttSession, will: Will): void {
   const delaySeconds = Math.min(will.delaySeconds, session.expirySeconds);
   if (delaySeconds === 0) {
-    publishWill(context, will);
+    publishWill(context, session, will);
     dropTransient(context, session);
     return;
   }
@@ -37,7 +38,7 @@ export function onDeadline(context: MqttContext, session: MqttSession): void {
   if (session.pendingWill !== null && session.pendingWillAtMs <= context.nowMs) {
     const will = session.pendingWill;
     session.pendingWill = null;
-    publishWill(context, will);
+    publishWill(context, session, will);
     noteRecord(context, session);
   }
   if (session.slot < 0 && session.endsAtMs > 0 && session.endsAtMs <= context.nowMs) endSession(context, session);
@@ -55,10 +56,14 @@ export function endSession(context: MqttContext, session: MqttSession): void {
   if (!session.isLeaving) context.broker.directory.release(session.clientId);
   const will = session.pendingWill;
   session.pendingWill = null;
-  if (will !== null) publishWill(context, will);
+  if (will !== null) publishWill(context, session, will);
 }
 
-function publishWill(context: MqttContext, will: Will): void {
+function publishWill(context: MqttContext, session: MqttSession, will: Will): void {
+  if (!mayLeave(context, session, will)) {
+    context.counters.deniedPublishes += 1;
+    return;
+  }
   const topicBytes = new TextEncoder().encode(will.topic);
   const frame = buildPublish({
     version: 5,

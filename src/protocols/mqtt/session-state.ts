@@ -16,6 +16,8 @@ import type { Delivery } from './stored-run.js';
   A session on its way to another shard of this node. Written and read by the same program, never stored; frames stay binary.
 */
 interface SessionState {
+  readonly owner: string | null;
+  readonly isSuperuser: boolean;
   readonly claimedAtMs: number;
   readonly expirySeconds: number;
   readonly subscriptions: readonly SubscribeRequest[];
@@ -44,6 +46,8 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
     inFlight.push({ packetId, state, delivery: delivery === null ? null : alone(delivery, offset), offset: 0, group, sequence });
   });
   const state: SessionState = {
+    owner: session.owner,
+    isSuperuser: session.isSuperuser,
     claimedAtMs: session.claimedAtMs,
     expirySeconds: session.expirySeconds,
     subscriptions: context.broker.subscriptionsOf(session),
@@ -100,6 +104,8 @@ export interface MovedSession {
 export function decodeSessionState(context: MqttContext, clientId: string, bytes: Uint8Array): MovedSession {
   const state = unpack(bytes) as SessionState; // Our own words: `encodeSessionState` of another thread wrote them.
   const session = new MqttSession(clientId);
+  session.owner = state.owner;
+  session.isSuperuser = state.isSuperuser;
   session.claimedAtMs = state.claimedAtMs;
   session.expirySeconds = state.expirySeconds;
   if (state.durable !== null) session.durable = decodeDurable(context, state.durable);

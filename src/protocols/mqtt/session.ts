@@ -1,3 +1,4 @@
+import { type Identity, type Rights, UNLIMITED } from '../../auth/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { DurableSession } from './durable/durable-session.js';
 import { keptBytesMaxOf, type MqttLimits } from './limits.js';
@@ -5,6 +6,7 @@ import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
 import type { PendingRun } from './pending-runs.js';
 import { ReceivedIds } from './received.js';
+import type { PublishMemory } from './rights.js';
 import type { Will } from './will.js';
 
 /** MQTT 5 §3.1.2.11.2: the session never expires. */
@@ -29,6 +31,17 @@ export class MqttSession {
   version: 4 | 5 = 4;
   /** The client limits packet sizes or takes topic aliases: its deliveries are encoded one by one. */
   isSpecial = false;
+  /** The user that opened it: it is nobody else's. Null: an earlier version kept it without. */
+  owner: string | null = null;
+  isSuperuser = false;
+  /** Of its connection, or its last one in this process. */
+  identity: Identity | null = null;
+  /** What the client may do, as of `rightsVersion`: read it by `rightsOf` (rights.ts). */
+  rights: Rights = UNLIMITED;
+  rightsVersion = 0;
+  /** One of its filters matches topics that it may not receive: each topic is looked at. */
+  isGuarded = false;
+  publishMemory: PublishMemory | null = null;
   /** When a connection had the session last, or has it now: since the epoch, rising. Of two states of a session the later counts. */
   claimedAtMs = 0;
   /** Seconds the session lives after its connection; 0: it ends with it. */

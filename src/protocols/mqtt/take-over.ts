@@ -45,6 +45,12 @@ export function onSurrender(
   answer(state);
 }
 
+/** A session is its owner's; one that an earlier version kept without goes to whoever comes first. */
+export function mayClaim(context: MqttContext, clientId: string, owner: string): boolean {
+  const known = context.sessions.get(clientId)?.owner ?? null;
+  return known === null || known === owner;
+}
+
 /** At the start: another shard has a later state of the session, with the same number or, after a clean start, another one. */
 export function dropOutdated(context: MqttContext, clientId: string): void {
   const session = context.sessions.get(clientId);

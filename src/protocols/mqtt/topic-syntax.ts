@@ -50,6 +50,11 @@ export function parseShared(text: string): SharedFilter | null {
   return { group: text.slice(SHARE_PREFIX.length, start - 1), filter: text.slice(start) };
 }
 
+/** The filter that topics are matched with: what is behind `$share/<group>/`, or all of it. */
+export function filterToMatch(text: string): string {
+  return parseShared(text)?.filter ?? text;
+}
+
 /** Where the filter begins in a text with SHARE_PREFIX; -1 if the group is empty or has a wildcard, or nothing follows it (§4.8.2). */
 function sharedFilterStart(text: string): number {
   for (let i = SHARE_PREFIX.length; i < text.length; i += 1) {

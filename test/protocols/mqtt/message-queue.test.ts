@@ -67,3 +67,20 @@ test('message queue: a session moves with the rest of a run', () => {
   assert.equal(queue.bytes, 50);
   assert.equal(queue.entries().length, 1);
 });
+
+test('message queue: messages that are dropped leave, and the others keep their order and their places', () => {
+  const queue = new MessageQueue(100, 1000);
+  const delivery = deliveryOf(10, 20, 30, 40);
+  queue.append(delivery);
+  queue.take(1, 10);
+  queue.drop((_delivery, offset) => offset === 30);
+  assert.equal(queue.length, 2);
+  assert.equal(queue.bytes, 60);
+  assert.deepEqual(
+    queue.entries().map(({ frame, offset, remaining }) => [frame, offset, remaining]),
+    [
+      [1, 10, 1],
+      [3, 60, 1],
+    ],
+  );
+});

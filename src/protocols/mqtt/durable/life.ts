@@ -19,7 +19,7 @@ export function openDurable(context: MqttContext, session: MqttSession): void {
   const will = session.connection?.will ?? null;
   if (session.durable !== null) noteRecord(context, session);
   else if (will !== null) {
-    writeTransient(context.journal.sessionGroups[0], session.clientId, session.version, will);
+    writeTransient(context.journal.sessionGroups[0], session, will);
     session.hasTransientRow = true;
   }
 }

@@ -4,6 +4,7 @@ import { drainQueue } from '../drain.js';
 import { type Group, groupOfOne } from '../plan.js';
 import { routeOf } from '../publish.js';
 import { fixedHeaderLength, frameLength } from '../publish-frame.js';
+import { mayReceive } from '../rights.js';
 import { describeRun } from '../run-view.js';
 import type { MqttSession } from '../session.js';
 import type { FrameMemory } from './frame-memory.js';
@@ -162,8 +163,9 @@ class PulledRuns {
     if (number < 0) return null;
     let receiver = this.#receivers.get(number);
     if (receiver === undefined) {
-      const found = routeOf(this.#context, number).receivers.find(({ subscriber }) => subscriber === this.#session);
-      receiver = found === undefined ? null : groupOfOne(found);
+      const route = routeOf(this.#context, number);
+      const found = route.receivers.find(({ subscriber }) => subscriber === this.#session);
+      receiver = found === undefined || !mayReceive(this.#context, this.#session, route.topic) ? null : groupOfOne(found);
       this.#receivers.set(number, receiver);
     }
     return receiver;

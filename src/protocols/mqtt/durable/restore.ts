@@ -30,10 +30,12 @@ export function restoreSessions(context: MqttContext, done: () => void): Restore
   return restored;
 }
 
-function publishTransient(context: MqttContext, home: GroupLog, clientId: string, { will, version }: SessionRow): void {
+function publishTransient(context: MqttContext, home: GroupLog, clientId: string, row: SessionRow): void {
+  const { will, version } = row;
   context.startupWills.push(() => {
     const session = new MqttSession(clientId);
     session.version = version;
+    takeOwner(session, row);
     if (will !== null) scheduleWill(context, session, will);
     session.hasEnded = true;
     if (context.sessions.get(clientId)?.hasTransientRow !== true) deleteRows(home, clientId); // Else it is the row of who came back.
@@ -46,6 +48,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   session.durable = durable;
   session.claimedAtMs = row.claimedAtMs;
   session.version = row.version;
+  takeOwner(session, row);
   session.expirySeconds = row.expirySeconds;
   context.sessions.set(clientId, session);
   const progress = readProgress(home, clientId);
@@ -74,6 +77,11 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   resumeFilters(context, durable, kept, settle);
   restoreDeadlines(context, session, row);
   settle();
+}
+
+function takeOwner(session: MqttSession, { owner = null, isSuperuser = false }: SessionRow): void {
+  session.owner = owner;
+  session.isSuperuser = isSuperuser;
 }
 
 /** It was on line when the process ended: then its connection ended now. */

@@ -21,6 +21,9 @@ export const TRANSIENT = 0;
 
 export interface SessionRow {
   readonly uid: number;
+  /** The user that opened it; not there in rows of earlier versions. */
+  readonly owner?: string | null;
+  readonly isSuperuser?: boolean;
   readonly claimedAtMs: number;
   readonly version: 4 | 5;
   readonly expirySeconds: number;
@@ -44,6 +47,8 @@ export interface ProgressRow {
 export function writeSession(context: MqttContext, session: MqttSession, durable: DurableSession): void {
   const row: SessionRow = {
     uid: durable.uid,
+    owner: session.owner,
+    isSuperuser: session.isSuperuser,
     claimedAtMs: session.claimedAtMs,
     version: session.version,
     expirySeconds: session.expirySeconds,
@@ -56,8 +61,9 @@ export function writeSession(context: MqttContext, session: MqttSession, durable
 }
 
 /** A session that ends with its connection is kept as long as its will is. */
-export function writeTransient(home: GroupLog, clientId: string, version: 4 | 5, will: Will): void {
-  const row: SessionRow = { uid: TRANSIENT, claimedAtMs: 0, version, expirySeconds: 0, endsAtMs: 0, subscriptions: [], will, willAtMs: 0 };
+export function writeTransient(home: GroupLog, { clientId, version, owner, isSuperuser }: MqttSession, will: Will): void {
+  const nothing = { claimedAtMs: 0, expirySeconds: 0, endsAtMs: 0, subscriptions: [], willAtMs: 0 };
+  const row: SessionRow = { uid: TRANSIENT, owner, isSuperuser, version, will, ...nothing };
   home.table(SESSION_TABLE).put(clientId, pack(row));
 }
 

@@ -1,0 +1,30 @@
+import { endConnection } from './close.js';
+import { REASON } from './constants.js';
+import type { MqttContext } from './context.js';
+
+/* What let a client in may end while it is here: its credentials expire, or it is banned. */
+
+/** Each connection is looked at once a second: so many ticks of 100 ms. */
+const ROUND_TICKS = 10;
+
+/** Ends connections whose credentials have ended. Bounded: a tenth of all on each tick. */
+export function endExpired(context: MqttContext): void {
+  const { connections, nowMs } = context;
+  if (connections.length === 0) return;
+  for (let left = Math.ceil(connections.length / ROUND_TICKS); left > 0; left -= 1) {
+    context.expiryAt = context.expiryAt >= connections.length - 1 ? 0 : context.expiryAt + 1;
+    const connection = connections[context.expiryAt];
+    if (connection === null || connection.expiresAtMs === 0 || connection.expiresAtMs > nowMs) continue;
+    endConnection(context, connection, REASON.maximumConnectTime, 'the credentials have expired');
+  }
+}
+
+/** A ban was added: whoever it hits goes. */
+export function endBanned(context: MqttContext): void {
+  for (const connection of context.connections) {
+    const identity = connection?.session?.identity ?? null;
+    if (connection === null || identity === null || connection.phase !== 'connected') continue;
+    const ban = context.bans.banOf(identity.tenant, identity.clientId, identity.user, identity.address, context.nowMs);
+    if (ban !== null) endConnection(context, connection, REASON.administrativeAction, 'banned');
+  }
+}
