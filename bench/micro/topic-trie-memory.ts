@@ -1,4 +1,4 @@
-import { SharedGroups } from '../../src/broker/shared-groups.js';
+import { SharedGroups } from '../../src/broker/shared/shared-groups.js';
 import { Subscriptions } from '../../src/broker/subscriptions.js';
 import { TopicTrie } from '../../src/broker/topic-trie.js';
 

@@ -7,6 +7,7 @@
 
 import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
+import type { SharedChoice, SharedPolicy } from './shared/ports.js';
 
 export type ShardId = number;
 
@@ -38,10 +39,11 @@ export interface Receiver<S> {
 export interface SharedGroup<S> {
   /** The subscription's filter, `$share/...` included. */
   readonly key: string;
+  readonly policy: SharedPolicy;
   /** On this shard. */
   readonly members: readonly Receiver<S>[];
   /** Who gets the next message: an index of `members`, or ~shard (negative) if it is for a member there, which that shard picks. */
-  next(): number;
+  next(choice: SharedChoice<S>): number;
   /** What `shard` calls this group. */
   numberOn(shard: ShardId): number;
 }
@@ -113,7 +115,9 @@ export interface Broker<S> {
   /** Compiles the route of a topic name. Callers cache it by topic number. */
   compileRoute(topic: string): Route<S>;
   /** Whose turn it is in a group of this shard, for a message that another shard sent to it by its number. Null if the last member left meanwhile. */
-  sharedMember(group: number): Receiver<S> | null;
+  sharedMember(group: number, choice: SharedChoice<S>): Receiver<S> | null;
+  /** Tells the other shards how busy the members of shared subscriptions are here. Every tick. */
+  tellSharedLoads(choice: SharedChoice<S>): void;
   /** Adds or replaces subscriptions; `done` when every shard routes by them. Filters were checked by the protocol. Results in order of the requests. */
   subscribe(subscriber: S, requests: readonly SubscribeRequest[], done: (results: readonly SubscribeResult[]) => void): void;
   /** Which of the filters existed. Takes effect at once. */
@@ -195,6 +199,8 @@ export type PeerMessage =
     }
   | { readonly kind: 'interest-added'; readonly ticket: number; readonly retained: readonly StoredMessage[] }
   | { readonly kind: 'interest-remove'; readonly filter: string }
+  /** Of groups by the receiver's number: how many members of the sender are free, and how many messages they have in hand. */
+  | { readonly kind: 'shared-loads'; readonly loads: readonly (readonly [group: number, free: number, load: number])[] }
   | { readonly kind: 'retain'; readonly ticket: number; readonly topic: string; readonly message: StoredMessage | null }
   | { readonly kind: 'retained'; readonly ticket: number; readonly status: 'stored' | 'quota-exceeded' }
   | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly owner: string; readonly discard: boolean }
@@ -292,6 +298,8 @@ export interface ForwardedRun {
   count: number;
   /** The connection of the receiving shard that published it, for No Local; NO_PUBLISHER if it was none of that shard. */
   publisher: number;
+  /** Of the publisher's client identifier (`SharedChoice`); 0 if nobody asked. */
+  publisherHash: number;
   /** Where the records are: the group, and the sequence of the first. NOT_LOGGED and 0 if nowhere. */
   logGroup: number;
   sequence: number;
@@ -312,6 +320,7 @@ export interface AppendRequest {
   count: number;
   /** The sender's connection. */
   publisher: number;
+  publisherHash: number;
   stream: number;
   partition: number;
   /** Of QoS 2 runs of a durable session: its number, by which repetitions are known. 0 else. */

@@ -20,7 +20,9 @@ import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
-import { isShared, type SharedGroup, SharedGroups } from './shared-groups.js';
+import type { SharedChoice, SharedPolicies } from './shared/ports.js';
+import type { SharedGroup } from './shared/shared-group.js';
+import { isShared, SharedGroups } from './shared/shared-groups.js';
 import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
 import type { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
@@ -50,6 +52,8 @@ export interface ShardBrokerOptions {
   readonly durableLogs?: DurableLogs;
   /** The shard that keeps the retained message of a topic; by hash if not given. */
   readonly retainedOwnerOf?: (topic: string) => ShardId;
+  /** How shared subscriptions choose; by turns if not given. */
+  readonly sharedPolicies?: SharedPolicies;
 }
 
 /** What durable filters need of the logs of this shard. */
@@ -88,7 +92,7 @@ export class ShardBroker<S> implements Broker<S> {
     this.#links = links;
     this.#clock = clock;
     this.#resolveLog = resolveLog;
-    this.#groups = new SharedGroups(self, hashSeed);
+    this.#groups = new SharedGroups(self, hashSeed, options.sharedPolicies);
     this.#subscriptions = new Subscriptions(limits.subscriptionsMax, this.#groups, hashSeed);
     this.#interest = new Interest(shardCount, hashSeed);
     this.#retained = new RetainedStore(Math.ceil(limits.retainedMessagesMax / shardCount), hashSeed);
@@ -165,10 +169,15 @@ export class ShardBroker<S> implements Broker<S> {
    * Who of this shard gets a message that another shard's broker sent to a shared subscription's group here (its `numberOn`).
    * Null if the last member left while the message was under way.
    */
-  sharedMember(number: number): Receiver<S> | null {
+  sharedMember(number: number, choice: SharedChoice<S>): Receiver<S> | null {
     const group = this.#groups.byNumber(number);
-    const index = group === undefined ? -1 : group.nextMember();
+    const index = group === undefined ? -1 : group.nextMember(choice);
     return group === undefined || index < 0 ? null : group.members[index];
+  }
+
+  tellSharedLoads(choice: SharedChoice<S>): void {
+    if (this.#links.shardCount === 1) return;
+    for (const [shard, loads] of this.#groups.loadsOf(choice)) this.#links.send(shard, { kind: 'shared-loads', loads });
   }
 
   /** The group with that number of ours. */
@@ -310,6 +319,9 @@ export class ShardBroker<S> implements Broker<S> {
         if (isShared(message.filter)) this.#groups.setPeer(from, message.filter, 0, 0);
         else this.#interest.remove(from, message.filter);
         this.#version += 1;
+        return;
+      case 'shared-loads':
+        for (const [group, free, load] of message.loads) this.#groups.byNumber(group)?.onLoad(from, free, load);
         return;
       case 'retain':
         this.#relay.onRetain(from, message.ticket, message.topic, message.message);

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import type { Receiver, SubscriptionOptions } from './ports.js';
-import { isShared, type SharedGroups } from './shared-groups.js';
+import { isShared, type SharedGroups } from './shared/shared-groups.js';
 import { mergeReceivers, Subscription } from './subscription.js';
 import { TopicTrie } from './topic-trie.js';
 

@@ -33,6 +33,8 @@ export const APPEND_STREAM = 6;
 export const APPEND_PARTITION = 7;
 /** 53 bits in two words, low one first. */
 export const APPEND_SESSION = 8;
+/** Of both. */
+export const HEAD_PUBLISHER_HASH = 10;
 export const HEAD_WORDS = 12;
 export const HEAD_BYTES: number = HEAD_WORDS * 4;
 
@@ -85,6 +87,7 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   'interest-add': true,
   'interest-added': true,
   'interest-remove': true,
+  'shared-loads': true,
   retain: true,
   retained: true,
   claim: true,

@@ -15,6 +15,7 @@ import {
   HEAD_COUNT,
   HEAD_GENERATION,
   HEAD_PUBLISHER,
+  HEAD_PUBLISHER_HASH,
   HEAD_TOPIC,
   HEAD_VERSION,
   longAt,
@@ -131,6 +132,7 @@ export class InboundLink {
     target.count = words[word + HEAD_COUNT];
     target.version = versionOfHead(versionWord);
     target.publisher = words[word + HEAD_PUBLISHER];
+    target.publisherHash = words[word + HEAD_PUBLISHER_HASH];
     target.space = space;
     target.bytes = bytes;
     target.offset = offset + head;
@@ -198,6 +200,7 @@ function newFrames(): Pick<ForwardedRun, keyof ForwardedRun & keyof AppendReques
     version: 4,
     count: 0,
     publisher: NO_PUBLISHER,
+    publisherHash: 0,
     space: 0,
     bytes: new Uint8Array(0),
     offset: 0,

@@ -21,6 +21,7 @@ import {
   HEAD_COUNT,
   HEAD_GENERATION,
   HEAD_PUBLISHER,
+  HEAD_PUBLISHER_HASH,
   HEAD_TOPIC,
   HEAD_VERSION,
   HEAD_WORDS,
@@ -248,6 +249,7 @@ export class Links implements PeerLinks, RunLinks {
     head[HEAD_COUNT] = frames.count;
     head[HEAD_VERSION] = headVersionWord(frames.version, 0);
     head[HEAD_PUBLISHER] = frames.publisher;
+    head[HEAD_PUBLISHER_HASH] = frames.publisherHash;
     return head;
   }
 

@@ -17,6 +17,7 @@ import { Links } from './links.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { Origins } from './origins.js';
 import { PortLogger } from './port-logger.js';
+import { sharedPolicies } from './shared-policies.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 import { ThreadCells } from './thread-cells.js';
 
@@ -68,6 +69,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     awaitsHolds: true,
     resolveLog: (topic) => resolver.resolve(topic),
     durableLogs: durableLogs(journal, resolver),
+    sharedPolicies: sharedPolicies(settings.mqtt),
     retainedOwnerOf: (topic) => resolver.retained(topic).owner,
   });
   broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));

@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
 import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings } from './metadata-schema.js';
+import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings, type SharedStrategySetting } from './shared-schema.js';
 
 /*
   Every setting: its name, form, default and meaning. The names are those of the TOML file, of `--set` and (in capitals, behind
@@ -46,6 +47,8 @@ export interface MqttSettings {
   readonly queue_bytes_max: number;
   readonly queue_overflow: 'drop-oldest' | 'drop-newest';
   readonly subscriptions_max: number;
+  readonly shared_subscription_strategy: SharedStrategySetting;
+  readonly shared_groups: readonly SharedGroupSettings[];
   readonly topic_levels_max: number;
   readonly retained_messages_max: number;
   /** Bytes. */
@@ -126,6 +129,8 @@ const mqtt = z.strictObject({
     .default('drop-oldest')
     .describe('What a session without its client loses when more waits for it than it may'),
   subscriptions_max: count(10_000, 1, 10_000_000, 'Subscriptions of one session'),
+  shared_subscription_strategy: SHARED_STRATEGY_SCHEMA,
+  shared_groups: SHARED_GROUPS_SCHEMA,
   topic_levels_max: count(128, 1, U16_MAX, 'Levels of a topic or filter'),
   retained_messages_max: count(1_000_000, 0, 2 ** 30, 'Retained messages of the node'),
   output_high_mark: size(MIB, 4096, 2 ** 30, 'Output waiting for one client from which QoS 0 is dropped'),

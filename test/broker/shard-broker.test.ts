@@ -224,9 +224,10 @@ function checkRoute(node: SimulatedNode, model: SubscriptionModel, shard: number
     const total = counts.reduce((sum, count) => sum + count, 0);
     const picks = new Array<number>(shardCount).fill(0);
     for (let turn = 0; turn < total; turn += 1) {
-      const pick = group.next();
+      const pick = group.next(node.choice);
       picks[pick >= 0 ? shard : ~pick] += 1;
-      if (pick < 0) assert.ok(node.brokers[~pick].sharedMember(group.numberOn(~pick)) !== null, 'the number means the group there');
+      if (pick < 0)
+        assert.ok(node.brokers[~pick].sharedMember(group.numberOn(~pick), node.choice) !== null, 'the number means the group there');
     }
     assert.deepEqual(picks, counts, 'a full turn gives each member one message');
   }

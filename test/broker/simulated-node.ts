@@ -3,6 +3,7 @@ import type { SeededRandom } from '../../src/base/random.js';
 import { type PeerLinks, type PeerMessage, REFUSED, type ShardId } from '../../src/broker/ports.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
 import { matches } from './naive-matcher.js';
+import { EasyChoice } from './shared/easy-choice.js';
 
 /** A publish on its way to another shard: it shares the ring with the messages of the brokers. */
 export interface Run {
@@ -100,6 +101,7 @@ class SimulatedLinks implements PeerLinks {
 
 /** The shards of one node and the rings between them: first in, first out per pair, in any order between pairs. */
 export class SimulatedNode {
+  readonly choice: EasyChoice<Subscriber> = new EasyChoice();
   readonly brokers: ShardBroker<Subscriber>[] = [];
   readonly sessions: FakeSessions[] = [];
   readonly shardCount: number;
@@ -144,7 +146,7 @@ export class SimulatedNode {
     for (const receiver of route.receivers) receiver.subscriber.live.push({ topic, sequence });
     for (const to of route.shards) this.#cross(shard, to, { kind: 'run', topic, sequence, group: 0 });
     for (const group of route.shared) {
-      const pick = group.next();
+      const pick = group.next(this.choice);
       if (pick >= 0) group.members[pick].subscriber.live.push({ topic, sequence });
       else this.#cross(shard, ~pick, { kind: 'run', topic, sequence, group: group.numberOn(~pick) });
     }
@@ -218,7 +220,7 @@ export class SimulatedNode {
     } else if (crossing.kind !== 'run') {
       this.#links[to].onMessage(from, crossing);
     } else if (crossing.group > 0) {
-      this.brokers[to].sharedMember(crossing.group)?.subscriber.live.push(crossing);
+      this.brokers[to].sharedMember(crossing.group, this.choice)?.subscriber.live.push(crossing);
     } else {
       for (const receiver of this.brokers[to].compileRoute(crossing.topic).receivers) receiver.subscriber.live.push(crossing);
     }

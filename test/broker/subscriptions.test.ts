@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { SubscriptionOptions } from '../../src/broker/ports.js';
-import { SharedGroups } from '../../src/broker/shared-groups.js';
+import { SharedGroups } from '../../src/broker/shared/shared-groups.js';
 import { Subscriptions } from '../../src/broker/subscriptions.js';
 import { filterArbitrary, matches, optionsOf, randomRuns, topicArbitrary } from './naive-matcher.js';
 

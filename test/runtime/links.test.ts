@@ -48,9 +48,10 @@ function openEnd(self: number, peers: (PeerRings | null)[], cells: ThreadCells, 
   };
   links.onMessage = (from, what) => end.got.push({ from, what });
   links.onRun = (from, run) => {
-    const { sharedGroup, logGroup, sequence, publisher, topic, generation, version, count, space, bytes, offset, length } = run;
+    const { sharedGroup, logGroup, sequence, publisher, publisherHash, topic, generation, version, count, space, bytes, offset, length } =
+      run;
     assert.deepEqual(spaces.read(space, offset, length), bytes.slice(offset, offset + length));
-    assert.deepEqual([logGroup, sequence, publisher], [7, 2 ** 40 + 3, 5]);
+    assert.deepEqual([logGroup, sequence, publisher, publisherHash], [7, 2 ** 40 + 3, 5, -77]);
     end.got.push({
       from,
       what: { kind: 'run', group: sharedGroup, topic, generation, version, count, bytes: [...bytes.subarray(offset, offset + length)] },
@@ -83,7 +84,7 @@ function forward(
   offset: number,
   length: number,
 ): boolean {
-  const place = { publisher: 5, logGroup: 7, sequence: 2 ** 40 + 3, space: 0 };
+  const place = { publisher: 5, publisherHash: -77, logGroup: 7, sequence: 2 ** 40 + 3, space: 0 };
   return links.forward(to, { ...place, sharedGroup, topic, generation, version, count, bytes, offset, length });
 }
 

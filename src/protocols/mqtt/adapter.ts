@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { hashOfBytes } from '../../base/fnv.js';
 import { type AppendRequest, type ForwardedRun, type LogTarget, NO_GROUP, type ShardId } from '../../broker/ports.js';
 import type { CommitNumber } from '../../journal/ports.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
@@ -168,7 +169,11 @@ export class MqttEngine implements ProtocolEngine {
     }
     // Peers forward to us what they have receivers for here; what reached us goes no further.
     if (sharedGroup !== NO_GROUP) {
-      const member = context.broker.sharedMember(sharedGroup);
+      const choice = context.memberChoice;
+      choice.publisherHash = forwarded.publisherHash;
+      choice.topicHash = topicHashOf(bytes, offset);
+      choice.qos = run.qos;
+      const member = context.broker.sharedMember(sharedGroup, choice);
       if (member !== null) deliverToMember(context, groupOfOne(member));
       return;
     }
@@ -216,6 +221,8 @@ export class MqttEngine implements ProtocolEngine {
     endExpired(context);
     writeLateProgress(context);
     serveAgain(context);
+    context.memberChoice.qos = 1;
+    context.broker.tellSharedLoads(context.memberChoice);
   }
 
   beginDrain(): void {
@@ -244,6 +251,12 @@ export class MqttEngine implements ProtocolEngine {
     context.counters.keepAliveExpired += 1;
     endConnection(context, connection, REASON.keepAliveTimeout, 'nothing heard for one and a half times the keep-alive');
   }
+}
+
+/** As of the publisher's shard, which has it from its plan. */
+function topicHashOf(bytes: Uint8Array, offset: number): number {
+  const body = offset + fixedHeaderLength(bytes, offset);
+  return hashOfBytes(bytes, body + 2, body + 2 + ((bytes[body] << 8) | bytes[body + 1]));
 }
 
 /** The topic of the first frame of a run. */

@@ -31,6 +31,7 @@ import { type Plan, releasePlan } from './plan.js';
 import { RouteCache } from './route-cache.js';
 import { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
+import { MemberChoice } from './shared/member-choice.js';
 import { Staging } from './staging.js';
 
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
@@ -104,11 +105,22 @@ export class MqttContext {
   readonly pending: PendingRuns = new PendingRuns();
   readonly remotePending: Map<number, PendingRun> = new Map();
   readonly forwardedRun: ForwardedRun = {
-    ...{ sharedGroup: NO_GROUP, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER },
+    ...{ sharedGroup: NO_GROUP, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER, publisherHash: 0 },
     ...{ logGroup: NOT_LOGGED, sequence: 0, space: 0, bytes: new Uint8Array(0), offset: 0, length: 0 },
   };
   readonly appendRequest: AppendRequest = {
-    ...{ ticket: 0, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER, stream: 0, partition: 0, session: 0 },
+    ...{
+      ticket: 0,
+      topic: 0,
+      generation: 0,
+      version: 4,
+      count: 0,
+      publisher: NO_PUBLISHER,
+      publisherHash: 0,
+      stream: 0,
+      partition: 0,
+      session: 0,
+    },
     ...{ space: 0, bytes: new Uint8Array(0), offset: 0, length: 0 },
   };
   /** Set by the engine: what ends a connection stands above what publishes. */
@@ -126,6 +138,7 @@ export class MqttContext {
   /** Milliseconds since the epoch as of the last tick or turn: exact enough for expiry. */
   nowMs: number;
   readonly run: RunView = new RunView();
+  readonly memberChoice: MemberChoice = new MemberChoice();
   /** One deadline per connection: CONNECT, then silence. Keys are connection numbers, ticks are the transport's. */
   readonly silence: TimingWheel;
   /** Wills that wait and sessions that end. */

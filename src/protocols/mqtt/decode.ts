@@ -26,7 +26,7 @@ import type {
   WillFields,
 } from './packets.js';
 import type { PropertyScan } from './properties.js';
-import { checkFilter, isTopicName } from './topic-syntax.js';
+import { checkFilter, fullFilter, isTopicName } from './topic-syntax.js';
 
 /*
   From one complete frame to a packet, in two steps: our grammar checks every byte (grammar.ts, properties.ts), then mqtt-packet makes
@@ -177,7 +177,7 @@ function subscriptionOf(fields: ISubscribePacket['subscriptions'][number]): Subs
   if (check === 'malformed') throw malformed('a topic filter is malformed');
   if (check === 'shared' && fields.nl === true) throw protocolError('a shared subscription has no local'); // MQTT-3.8.3-4
   return {
-    filter: fields.topic,
+    filter: fullFilter(fields.topic),
     qos: fields.qos,
     noLocal: fields.nl === true,
     retainAsPublished: fields.rap === true,
@@ -196,7 +196,7 @@ function decodeUnsubscribe(reader: WireReader, offset: number, version: Protocol
   for (const filter of packet.unsubscriptions) {
     if (checkFilter(filter, NO_LEVEL_LIMIT) === 'malformed') throw malformed('a topic filter is malformed');
   }
-  return { type: 'unsubscribe', packetId: packet.messageId ?? 0, filters: packet.unsubscriptions };
+  return { type: 'unsubscribe', packetId: packet.messageId ?? 0, filters: packet.unsubscriptions.map(fullFilter) };
 }
 
 function decodeAuth(reader: WireReader, offset: number, version: ProtocolVersion): AuthPacket {

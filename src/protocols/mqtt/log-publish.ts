@@ -12,6 +12,7 @@ import { reasonFor, retainLast, routeOf, spread } from './publish.js';
 import { fixedHeaderLength, frameLength, packetIdOf } from './publish-frame.js';
 import { appendFrame, appendPlainRun } from './record.js';
 import type { MqttSession } from './session.js';
+import { publisherHashOf } from './shared/member-choice.js';
 import { throttleByJournal, throttleByLink } from './throttle.js';
 
 /*
@@ -133,6 +134,7 @@ function logStretch(
   pending.session = connection === null ? null : connection.session;
   pending.waits = 1;
   pending.users = 1; // This call.
+  if (route.shared.length > 0 && pending.session !== null) pending.publisherHash = publisherHashOf(pending.session);
   if (run.qos === 2) pending.sessionUid = pending.session?.durable?.uid ?? 0;
   if (connection !== null && run.qos > 0) {
     pending.ackFirstByte = run.qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
@@ -231,6 +233,7 @@ function request(context: MqttContext, pending: PendingRun, target: LogTarget): 
   request.version = pending.version;
   request.count = pending.count;
   request.publisher = pending.connection === null ? -1 : pending.connection.id;
+  request.publisherHash = pending.publisherHash;
   request.stream = target.stream;
   request.partition = target.partition;
   request.session = pending.sessionUid;
@@ -258,6 +261,7 @@ export function onAppend(context: MqttContext, from: ShardId, request: AppendReq
   pending.from = from;
   pending.ticket = request.ticket;
   pending.publisher = request.publisher;
+  pending.publisherHash = request.publisherHash;
   pending.sessionUid = request.session;
   pending.waits = 1;
   // Settings of streams reach the shards one after another: a topic may have moved meanwhile. Its publisher tries again.
@@ -320,6 +324,7 @@ function deliverPending(context: MqttContext, pending: PendingRun): void {
   run.set(slab.space, slab.bytes, pending.offset, pending.length, pending.count, pending.version);
   run.logGroup = batch.partition.group.id;
   run.sequence = batch.baseSequence + pending.recordIndex;
+  run.publisherHash = pending.publisherHash;
   const { connection } = pending;
   const isHere = connection !== null && connection.session === pending.session;
   if (isHere) {

@@ -41,6 +41,8 @@ export class PendingRun {
   from: ShardId = OWN_SHARD;
   ticket = 0;
   publisher = -1;
+  /** Of its client identifier, if a shared subscription may ask for it. */
+  publisherHash = 0;
   /** Of a QoS 2 publish of a session that outlives its connection: the session's number. 0 else. */
   sessionUid = 0;
   /** PUBACK or PUBREC; NO_ACK. */
@@ -108,6 +110,7 @@ export class PendingRuns {
     run.connection = null;
     run.session = null;
     run.sessionUid = 0;
+    run.publisherHash = 0;
     run.from = OWN_SHARD;
     run.ackFirstByte = NO_ACK;
     run.ackReason = 0;

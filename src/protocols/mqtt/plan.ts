@@ -1,3 +1,4 @@
+import { hashOfBytes } from '../../base/fnv.js';
 import type { Receiver, Route, SharedGroup } from '../../broker/ports.js';
 import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
@@ -39,6 +40,8 @@ export interface Plan {
   readonly special: readonly Receiver<MqttSession>[];
   /** Shared subscriptions: one of the members each, message by message. */
   readonly shared: readonly SharedMembers[];
+  /** For those that choose by topic. */
+  readonly topicHash: number;
   /** A topic that clients may not publish to. */
   readonly isRefused: boolean;
   readonly lists: readonly ListId[];
@@ -95,10 +98,16 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
     zero: zeroGroups,
     acknowledged: [...acknowledged.values()],
     special,
+    topicHash: route.shared.length === 0 ? 0 : topicHashOf(route.topic),
     shared: route.shared.map((group) => ({ group, members: group.members.map(groupOfOne) })),
     isRefused: isReservedTopic(route.topic),
     lists,
   };
+}
+
+function topicHashOf(topic: string): number {
+  const bytes = Buffer.from(topic);
+  return hashOfBytes(bytes, 0, bytes.length);
 }
 
 function join(groups: Map<string, Group>, receiver: Receiver<MqttSession>, qos: 0 | 1 | 2): void {

@@ -6,10 +6,11 @@ import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { deliver, deliverToMember } from './deliver.js';
-import { planOf, type SharedMembers } from './plan.js';
+import { type Plan, planOf } from './plan.js';
 import { frameLength } from './publish-frame.js';
 import type { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
+import { publisherHashOf } from './shared/member-choice.js';
 import { throttleByLink } from './throttle.js';
 
 const view = new PublishView();
@@ -40,12 +41,16 @@ export function spread(context: MqttContext, connection: MqttConnection | null, 
   const plan = planOf(context, route);
   deliver(context, plan);
   for (const shard of route.shards) forwardRun(context, connection, shard, NO_GROUP, topic);
-  if (plan.shared.length > 0) spreadShared(context, connection, topic, plan.shared);
+  if (plan.shared.length > 0) spreadShared(context, connection, topic, plan);
 }
 
 /** Shared subscriptions take turns message by message, so the run is taken apart. */
-function spreadShared(context: MqttContext, connection: MqttConnection | null, topic: TopicId, shared: readonly SharedMembers[]): void {
+function spreadShared(context: MqttContext, connection: MqttConnection | null, topic: TopicId, { shared, topicHash }: Plan): void {
   const run = context.run;
+  const choice = context.memberChoice;
+  choice.topicHash = topicHash;
+  choice.publisherHash = run.session === null ? run.publisherHash : publisherHashOf(run.session);
+  choice.qos = run.qos;
   const { space, bytes, offset, length, count, version, connection: publisher, session, publisherShard, publisher: remote } = run;
   const restore = (): void => {
     run.connection = publisher;
@@ -59,7 +64,7 @@ function spreadShared(context: MqttContext, connection: MqttConnection | null, t
     run.set(space, bytes, position, frame, 1, version);
     restore();
     for (const { group, members } of shared) {
-      const turn = group.next();
+      const turn = group.next(choice);
       if (turn < 0) forwardRun(context, connection, ~turn, group.numberOn(~turn), topic);
       else deliverToMember(context, members[turn]);
     }
@@ -78,6 +83,7 @@ function forwardRun(context: MqttContext, connection: MqttConnection | null, sha
   forwarded.version = run.version;
   forwarded.count = run.count;
   forwarded.publisher = run.publisherShard === shard ? run.publisher : NO_PUBLISHER;
+  forwarded.publisherHash = group === NO_GROUP ? 0 : context.memberChoice.publisherHash;
   forwarded.logGroup = run.logGroup;
   forwarded.sequence = run.sequence;
   forwarded.bytes = run.bytes;

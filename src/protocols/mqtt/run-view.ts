@@ -26,6 +26,8 @@ export class RunView {
   /** The shard of the publisher and its connection there, where that is another one. */
   publisherShard: ShardId = OWN_SHARD;
   publisher: number = NO_PUBLISHER;
+  /** Of the publisher's client identifier, where `session` does not say; 0: nobody asked for it. */
+  publisherHash = 0;
   /** Where its records are: the group, and the sequence of the first. NOT_LOGGED and 0 if nowhere. */
   logGroup: number = NOT_LOGGED;
   sequence = 0;
@@ -47,6 +49,7 @@ export class RunView {
     this.session = null;
     this.publisherShard = OWN_SHARD;
     this.publisher = NO_PUBLISHER;
+    this.publisherHash = 0;
     this.logGroup = NOT_LOGGED;
     this.sequence = 0;
     this.#stored = null;

@@ -71,6 +71,8 @@ export class MqttSession {
 
   /** Acknowledgements the client ever sent, and where `releaseStalled` last saw it. */
   acknowledged = 0;
+  /** Of its client identifier; 0 until somebody asks (shared/member-choice.ts). */
+  publisherHash = 0;
   progress = 0;
 
   constructor(clientId: string) {

@@ -3,7 +3,7 @@
 
     name    a/b/c        levels between slashes, possibly empty; no wildcard
     filter  a/+/c, a/#   `+` is a whole level, `#` is the whole last level
-    shared  $share/<group>/<filter>
+    shared  $share/<group>/<filter>, and $queue/<filter> for $share/$queue/<filter>: a group without a name of its own, as other brokers have it
 
   Text that comes here was UTF-8 once, so it has no lone surrogates. U+0000 is refused, and so are other control characters,
   as §1.5.4 permits: they have no place in a name and break the terminal that prints it.
@@ -18,6 +18,7 @@ export interface SharedFilter {
 }
 
 const SHARE_PREFIX = '$share/';
+const QUEUE_PREFIX = '$queue/';
 const SLASH = 0x2f;
 const HASH = 0x23;
 const PLUS = 0x2b;
@@ -31,8 +32,14 @@ export function isTopicName(text: string): boolean {
   return true;
 }
 
+/** A filter as it is known from here on: `$queue/...` is a shared one. */
+export function fullFilter(text: string): string {
+  return text.startsWith(QUEUE_PREFIX) ? SHARE_PREFIX + text : text;
+}
+
 /** @param levelsMax counted without `$share` and the group. */
-export function checkFilter(text: string, levelsMax: number): FilterCheck {
+export function checkFilter(given: string, levelsMax: number): FilterCheck {
+  const text = fullFilter(given);
   if (!text.startsWith(SHARE_PREFIX)) {
     if (!isFilter(text, 0)) return 'malformed';
     return levelsIn(text, 0) > levelsMax ? 'deep' : 'ok';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkFilter, isTopicName, parseShared } from '../../../src/protocols/mqtt/topic-syntax.js';
+import { checkFilter, fullFilter, isTopicName, parseShared } from '../../../src/protocols/mqtt/topic-syntax.js';
 
 test('topic name: any levels, also empty ones, but no wildcard and no control character', () => {
   for (const name of ['a', '/', '//', 'a/b/c', '/a/', ' ', 'a b', '$SYS/x', 'é/\u{1F600}']) assert.equal(isTopicName(name), true, name);
@@ -60,4 +60,12 @@ test('filter: more levels than allowed is deep; $share and the group do not coun
   assert.equal(checkFilter('a/b/c/', 3), 'deep');
   assert.equal(checkFilter('$share/g/a/b/c', 3), 'shared');
   assert.equal(checkFilter('$share/g/a/b/c/d', 3), 'deep');
+});
+
+test('topic syntax: $queue/ is a shared subscription of the group $queue', () => {
+  assert.equal(fullFilter('$queue/a/#'), '$share/$queue/a/#');
+  for (const filter of ['$queue', 'a/$queue/b', '$queues/a', '$share/g/a']) assert.equal(fullFilter(filter), filter);
+  assert.equal(checkFilter('$queue/a/+', 128), 'shared');
+  for (const filter of ['$queue/', '$queue/#/a', '$queue/a+']) assert.equal(checkFilter(filter, 128), 'malformed', filter);
+  assert.equal(checkFilter('$queue/a/b', 1), 'deep');
 });

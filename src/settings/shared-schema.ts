@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/* Settings of shared subscriptions: `$share/<group>/<filter>`. */
+
+export const SHARED_STRATEGIES = ['round-robin', 'sticky', 'random', 'hash-client', 'hash-topic', 'least-inflight'] as const;
+export type SharedStrategySetting = (typeof SHARED_STRATEGIES)[number];
+
+export interface SharedGroupSettings {
+  readonly group: string;
+  readonly filter: string;
+  readonly strategy: SharedStrategySetting | 'default';
+}
+
+export const SHARED_STRATEGY_SCHEMA: z.ZodDefault<z.ZodEnum<{ [S in SharedStrategySetting]: S }>> = z
+  .enum(SHARED_STRATEGIES)
+  .default('round-robin')
+  .describe('Who of a shared subscription gets the next message');
+
+const sharedGroup = z.strictObject({
+  group: z
+    .string()
+    .regex(/^[^/+#\p{Cc}]{1,1024}$/u, 'must be the name between $share/ and the next slash')
+    .describe('Name of the group; $queue for $queue/...'),
+  filter: z.string().max(65_535).default('').describe('Only the subscription to this filter; empty: all of the group'),
+  strategy: z
+    .enum([...SHARED_STRATEGIES, 'default'])
+    .default('default')
+    .describe('Who gets the next message; default: as mqtt.shared_subscription_strategy says'),
+});
+
+export const SHARED_GROUPS_SCHEMA: z.ZodDefault<z.ZodArray<z.ZodType<SharedGroupSettings, Readonly<Record<string, unknown>>>>> = z
+  .array(sharedGroup as z.ZodType<SharedGroupSettings, Readonly<Record<string, unknown>>>)
+  .max(10_000)
+  .default([])
+  .describe('Shared subscriptions that differ; the first that fits counts');
