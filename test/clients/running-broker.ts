@@ -80,18 +80,24 @@ export class Inbox {
 
   /** Waits until there are `count` messages; fails after `timeoutMs`. */
   async until(count: number, timeoutMs = 5_000): Promise<Received[]> {
+    await Inbox.untilTogether([this], count, timeoutMs);
+    return this.messages;
+  }
+
+  /** Waits until several have `count` messages together. */
+  static async untilTogether(inboxes: readonly Inbox[], count: number, timeoutMs = 5_000): Promise<void> {
+    const sum = (): number => inboxes.reduce((all, { messages }) => all + messages.length, 0);
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.messages.length} of ${count} messages after ${timeoutMs} ms`)), timeoutMs);
+      const timer = setTimeout(() => reject(new Error(`${sum()} of ${count} messages after ${timeoutMs} ms`)), timeoutMs);
       const check = (): void => {
-        if (this.messages.length < count) return;
+        if (sum() < count) return;
         clearTimeout(timer);
-        this.#waiting = this.#waiting.filter((waiting) => waiting !== check);
+        for (const inbox of inboxes) inbox.#waiting = inbox.#waiting.filter((waiting) => waiting !== check);
         resolve();
       };
-      this.#waiting.push(check);
+      for (const inbox of inboxes) inbox.#waiting.push(check);
       check();
     });
-    return this.messages;
   }
 }
 

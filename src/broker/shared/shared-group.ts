@@ -66,7 +66,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
     if (shards.length === 1) return shards[0] === this.self ? this.nextMember(choice) : ~shards[0];
     const mine = this.#members.length === 0 ? NOBODY : this.#freeMember(choice);
     const at = this.#chooseShard(choice, mine);
-    if (shards[at] === this.self) return mine >= 0 ? mine : this.#anyMember(choice);
+    if (shards[at] === this.self) return this.#take(mine >= 0 ? mine : this.#anyMember(choice));
     this.#loads[at] += 1;
     return ~shards[at];
   }
@@ -75,7 +75,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
   nextMember(choice: SharedChoice<S>): number {
     if (this.#members.length === 0) return NOBODY;
     const free = this.#freeMember(choice);
-    return free >= 0 ? free : this.#anyMember(choice);
+    return this.#take(free >= 0 ? free : this.#anyMember(choice));
   }
 
   /** What `shard` calls this group. */
@@ -181,11 +181,8 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
         return this.#mostFitting(choice, choice.topicHash);
       case 'least-inflight':
         return this.#leastLoaded(choice);
-      default: {
-        const turn = this.#firstFree(choice, this.#turn < count ? this.#turn : 0);
-        if (turn >= 0) this.#turn = turn + 1;
-        return turn;
-      }
+      default:
+        return this.#firstFree(choice, this.#turn < count ? this.#turn : 0);
     }
   }
 
@@ -194,15 +191,17 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
     const members = this.#members;
     const count = members.length;
     const start = this.policy.strategy === 'random' ? this.#roll(count) : this.#turn < count ? this.#turn : 0;
-    let turn = start;
     for (let i = 0; i < count; i += 1) {
       const index = (start + i) % count;
-      if (!choice.isThere(members[index])) continue;
-      turn = index;
-      break;
+      if (choice.isThere(members[index])) return index;
     }
-    if (this.policy.strategy === 'round-robin' || this.policy.strategy === 'least-inflight') this.#turn = turn + 1;
-    return turn;
+    return start;
+  }
+
+  /** The member gets the message: then it is the turn of the one behind it. */
+  #take(index: number): number {
+    this.#turn = index + 1;
+    return index;
   }
 
   #firstFree(choice: SharedChoice<S>, start: number): number {
@@ -243,7 +242,6 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
       best = index;
       bestLoad = load;
     }
-    if (best >= 0) this.#turn = best + 1;
     return best;
   }
 

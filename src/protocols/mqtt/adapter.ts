@@ -170,11 +170,9 @@ export class MqttEngine implements ProtocolEngine {
     // Peers forward to us what they have receivers for here; what reached us goes no further.
     if (sharedGroup !== NO_GROUP) {
       const choice = context.memberChoice;
-      choice.publisherHash = forwarded.publisherHash;
-      choice.topicHash = topicHashOf(bytes, offset);
-      choice.qos = run.qos;
+      choice.askForFrame(bytes, offset, topicHashOf(bytes, offset), forwarded.publisherHash, run.qos);
       const member = context.broker.sharedMember(sharedGroup, choice);
-      if (member !== null) deliverToMember(context, groupOfOne(member));
+      if (member !== null && !choice.isForbidden(member.subscriber)) deliverToMember(context, groupOfOne(member));
       return;
     }
     let routes = context.peerRoutes.get(from);
@@ -221,7 +219,7 @@ export class MqttEngine implements ProtocolEngine {
     endExpired(context);
     writeLateProgress(context);
     serveAgain(context);
-    context.memberChoice.qos = 1;
+    context.memberChoice.askForAny();
     context.broker.tellSharedLoads(context.memberChoice);
   }
 

@@ -138,7 +138,7 @@ export class MqttContext {
   /** Milliseconds since the epoch as of the last tick or turn: exact enough for expiry. */
   nowMs: number;
   readonly run: RunView = new RunView();
-  readonly memberChoice: MemberChoice = new MemberChoice();
+  readonly memberChoice: MemberChoice = new MemberChoice(this);
   /** One deadline per connection: CONNECT, then silence. Keys are connection numbers, ticks are the transport's. */
   readonly silence: TimingWheel;
   /** Wills that wait and sessions that end. */

@@ -8,6 +8,7 @@ import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { type Plan, planOf } from './plan.js';
 import { frameLength } from './publish-frame.js';
+import { mayReceive } from './rights.js';
 import type { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
 import { publisherHashOf } from './shared/member-choice.js';
@@ -41,16 +42,20 @@ export function spread(context: MqttContext, connection: MqttConnection | null, 
   const plan = planOf(context, route);
   deliver(context, plan);
   for (const shard of route.shards) forwardRun(context, connection, shard, NO_GROUP, topic);
-  if (plan.shared.length > 0) spreadShared(context, connection, topic, plan);
+  if (plan.shared.length > 0) spreadShared(context, connection, topic, route, plan);
 }
 
 /** Shared subscriptions take turns message by message, so the run is taken apart. */
-function spreadShared(context: MqttContext, connection: MqttConnection | null, topic: TopicId, { shared, topicHash }: Plan): void {
+function spreadShared(
+  context: MqttContext,
+  connection: MqttConnection | null,
+  topic: TopicId,
+  route: Route<MqttSession>,
+  { shared, topicHash }: Plan,
+): void {
   const run = context.run;
   const choice = context.memberChoice;
-  choice.topicHash = topicHash;
-  choice.publisherHash = run.session === null ? run.publisherHash : publisherHashOf(run.session);
-  choice.qos = run.qos;
+  choice.ask(route.topic, topicHash, run.session === null ? run.publisherHash : publisherHashOf(run.session), run.qos);
   const { space, bytes, offset, length, count, version, connection: publisher, session, publisherShard, publisher: remote } = run;
   const restore = (): void => {
     run.connection = publisher;
@@ -66,7 +71,7 @@ function spreadShared(context: MqttContext, connection: MqttConnection | null, t
     for (const { group, members } of shared) {
       const turn = group.next(choice);
       if (turn < 0) forwardRun(context, connection, ~turn, group.numberOn(~turn), topic);
-      else deliverToMember(context, members[turn]);
+      else if (mayReceive(context, members[turn].sessions[0], route.topic)) deliverToMember(context, members[turn]);
     }
     position += frame;
   }

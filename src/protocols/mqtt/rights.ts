@@ -111,6 +111,12 @@ function identityOf({ owner, clientId, isSuperuser }: MqttSession): Identity {
   return { tenant: TENANT, user: owner ?? ANONYMOUS, clientId, address: '', isSuperuser, source: '', expiresAtMs: 0, rules: null };
 }
 
+/** Whether the rules keep messages of this topic from a client that is there: then a shared subscription has another member. */
+export function isKeptFrom(context: MqttContext, session: MqttSession, message: { readonly topic: string }): boolean {
+  const rights = rightsOf(context, session);
+  return session.isGuarded && !rights.mayReceive(message.topic);
+}
+
 /** Whether a message of this topic may go to the client. One that is away is asked when it is back. */
 export function mayReceive(context: MqttContext, session: MqttSession, topic: string): boolean {
   if (session.slot < 0) return true;

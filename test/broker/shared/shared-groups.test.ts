@@ -51,6 +51,14 @@ test('shared groups: shards take turns by their number of members, smoothly', ()
   assert.equal(groups.get('$share/g/t')?.numberOn(2), 9);
 });
 
+test('shared groups: what goes to another shard takes no turn from a member here', () => {
+  const groups = new SharedGroups<string>(0, 5);
+  for (const name of ['a', 'b']) groups.join(member(name, '$share/g/t'));
+  groups.setPeer(1, '$share/g/t', 2, 9);
+  const picks = turns(groups, '$share/g/t', 40);
+  for (const who of ['a', 'b']) assert.equal(picks.filter((pick) => pick === who).length, 10);
+});
+
 test('shared groups: a group ends with its last member anywhere', () => {
   const groups = new SharedGroups<string>(0, 5);
   const only = member('a', '$share/g/t');
