@@ -20,6 +20,7 @@ const WAITING_FILES: Readonly<Record<string, string>> = {
   'src/journal/batch/validate.ts': 'Kafka producers send whole batches: Produce checks them with it',
   'src/auth/sources/': 'MQTT authentication, which is under way, uses it',
   'src/auth/chain/': 'MQTT authentication, which is under way, uses it',
+  'src/auth/passwords/': 'MQTT authentication, which is under way, uses it',
   'src/auth/scram/': 'MQTT authentication, which is under way, uses it',
   'src/auth/acl/': 'MQTT authentication, which is under way, uses it',
   'src/auth/bans/': 'MQTT authentication, which is under way, uses it',

@@ -57,7 +57,7 @@ function batchOf(commands: readonly Command[]): Uint8Array {
 
 function userCommand(number: number): Command {
   const name = `user-${number % USERS}`;
-  const value = { tenant: TENANT_DEFAULT, name, passwordHash: HASH, isSuperuser: false, comment: '' };
+  const value = { tenant: TENANT_DEFAULT, name, passwordHash: HASH, isSuperuser: false, comment: '', scram: [] };
   return { kind: 'put-user', value, expected: null };
 }
 

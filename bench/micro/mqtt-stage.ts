@@ -1,5 +1,5 @@
 import { generate, type Packet } from 'mqtt-packet';
-import { noBans, OPEN_AUTHENTICATOR, openRights } from '../../src/auth/open.js';
+import { noBans, openAuthenticator, openRights } from '../../src/auth/open.js';
 import { assert } from '../../src/base/assert.js';
 import { SystemClock } from '../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../src/base/logger.js';
@@ -90,7 +90,7 @@ export class MqttStage {
       clock,
       random: new SystemRandom(),
       log: SILENT_LOGGER,
-      authenticator: OPEN_AUTHENTICATOR,
+      authenticator: openAuthenticator(),
       rights: openRights(),
       bans: noBans(),
       retained: { resolve: unused, targets: unused },

@@ -7,18 +7,23 @@ export function anonymousOf({ tenant, clientId, address }: ConnectFacts): Identi
   return { tenant, user: ANONYMOUS, clientId, address, isSuperuser: false, source: '', expiresAtMs: 0, rules: null };
 }
 
-export const OPEN_AUTHENTICATOR: Authenticator = {
-  authenticate(facts, done) {
-    done({ kind: 'admitted', identity: anonymousOf(facts) });
-    return 0;
-  },
-  abandon() {},
-  methodsOf: () => [],
-  beginExchange: () => ({
-    step: (_data, done) => done({ kind: 'refused', why: 'bad-method', sentence: 'no enhanced authentication method is configured' }),
+export function openAuthenticator(): Authenticator {
+  return {
+    authenticate(facts, done) {
+      done({ kind: 'admitted', identity: anonymousOf(facts) });
+      return 0;
+    },
     abandon() {},
-  }),
-};
+    methodsOf: () => [],
+    beginExchange: () => ({
+      step: (_data, done) => done({ kind: 'refused', why: 'bad-method', sentence: 'no enhanced authentication method is configured' }),
+      abandon() {},
+    }),
+    keep() {},
+    letGo() {},
+    onIdentityChanged() {},
+  };
+}
 
 export function openRights(): RightsBook {
   return { version: 1, compile: () => UNLIMITED, onChanged: () => {} };

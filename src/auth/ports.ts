@@ -119,6 +119,15 @@ export interface Authenticator {
   /** Methods of enhanced authentication that the listener offers. */
   methodsOf(listener: string): readonly string[];
   beginExchange(method: string, facts: ConnectFacts): AuthExchange;
+  /**
+   * Who was let in stays: from now on `onIdentityChanged` tells when its source says otherwise. Said again, the later identity counts.
+   * @param owner of the caller's choice: the number of its connection.
+   */
+  keep(owner: number, identity: Identity): void;
+  /** The connection of `keep` is gone. */
+  letGo(owner: number): void;
+  /** Set once by the protocol. null: the account is gone, or its password is another one now, and the client has to go. */
+  onIdentityChanged: (owner: number, now: Identity | null) => void;
 }
 
 /** `guarded`: granted, but each topic has to be asked for with `mayReceive`, because a rule forbids part of what the filter matches. */

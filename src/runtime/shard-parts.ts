@@ -1,4 +1,4 @@
-import { noBans, OPEN_AUTHENTICATOR, openRights } from '../auth/open.js';
+import { noBans, openAuthenticator, openRights } from '../auth/open.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
 import { ShardBroker } from '../broker/shard-broker.js';
@@ -85,7 +85,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     random: new SystemRandom(),
     log,
     shardCount: handOver.peers.length,
-    authenticator: OPEN_AUTHENTICATOR,
+    authenticator: openAuthenticator(),
     rights: openRights(),
     bans: noBans(),
     originOf: (connection) => origins.of(connection),

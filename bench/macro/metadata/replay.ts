@@ -61,6 +61,7 @@ async function write(node: MetadataNode, from: number, to: number): Promise<void
           passwordHash: '',
           isSuperuser: false,
           comment: 'made by a benchmark',
+          scram: [],
         };
         envelopes.push({ command: { kind: 'put-user', value, expected: null }, requestId: null });
       }

@@ -1,6 +1,13 @@
 import type { CommandOutcome, Expected, PlainKind, Refused } from './commands.js';
 import { type Edit, faultOfExpected, refuse } from './edit.js';
-import { COMMENT_LENGTH_MAX, NAME_LENGTH_MAX, PASSWORD_HASH_LENGTH_MAX, PATTERN_LENGTH_MAX, SQL_LENGTH_MAX } from './limits.js';
+import {
+  COMMENT_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  PASSWORD_HASH_LENGTH_MAX,
+  PATTERN_LENGTH_MAX,
+  SCRAM_KEYS_MAX,
+  SQL_LENGTH_MAX,
+} from './limits.js';
 import type { KeyByKind, ValueByKind } from './resources.js';
 import { faultOfControls, faultOfFilter, faultOfJson, faultOfLength, faultOfName, faultOfRange } from './syntax.js';
 
@@ -15,7 +22,8 @@ const CHECKS: { readonly [K in PlainKind]: Check<K> } = {
     edit.faultOfTenant(value.tenant) ??
     faultOfName('name', value.name) ??
     faultOfLength('passwordHash', value.passwordHash, PASSWORD_HASH_LENGTH_MAX) ??
-    faultOfLength('comment', value.comment, COMMENT_LENGTH_MAX),
+    faultOfLength('comment', value.comment, COMMENT_LENGTH_MAX) ??
+    faultOfScram(value.scram),
   'acl-rule': (edit, value) =>
     edit.faultOfTenant(value.tenant) ??
     faultOfName('name', value.name) ??
@@ -85,6 +93,15 @@ function faultOfAny(value: string): Refused | null {
 
 function faultOfSet(field: string, values: readonly (string | number)[]): Refused | null {
   return new Set(values).size === values.length ? null : refuse('invalid', `${field}: one is named twice`);
+}
+
+function faultOfScram(keys: readonly string[]): Refused | null {
+  if (keys.length > SCRAM_KEYS_MAX) return refuse('limit', `scram: there are ${keys.length}; ${SCRAM_KEYS_MAX} are allowed`);
+  for (const key of keys) {
+    const fault = faultOfLength('scram', key, PASSWORD_HASH_LENGTH_MAX);
+    if (fault !== null) return fault;
+  }
+  return null;
 }
 
 function faultOfQos(values: readonly number[]): Refused | null {

@@ -8,6 +8,7 @@ import type { ResourceKind } from './resources.js';
 export const NAME_LENGTH_MAX = 255;
 export const COMMENT_LENGTH_MAX = 1024;
 export const PASSWORD_HASH_LENGTH_MAX = 1024;
+export const SCRAM_KEYS_MAX = 8;
 export const ADDRESS_LENGTH_MAX = 512;
 export const FILTER_LENGTH_MAX = 65_535;
 export const PATTERN_LENGTH_MAX = 4096;

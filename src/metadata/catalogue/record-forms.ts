@@ -112,7 +112,10 @@ export const VALUE_FORMS: { readonly [K in ResourceKind]: Form<ValueByKind[K]> }
     joinedAtMs: whole,
   }),
   tenant: record({ name: text, quotas, comment: text }),
-  user: record({ tenant: text, name: text, passwordHash: text, isSuperuser: flag, comment: text }),
+  user: record(
+    { tenant: text, name: text, passwordHash: text, isSuperuser: flag, comment: text, scram: list(text) },
+    { scram: [] }, // Version 1 had none.
+  ),
   'acl-rule': record({
     tenant: text,
     name: text,

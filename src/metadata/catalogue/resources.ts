@@ -78,6 +78,8 @@ export interface UserValue {
   readonly passwordHash: string;
   readonly isSuperuser: boolean;
   readonly comment: string;
+  /** For enhanced authentication, one for each mechanism: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`. */
+  readonly scram: readonly string[];
 }
 
 export interface Principal {

@@ -14,7 +14,7 @@ import { onLogOwnerReplaced, onQueueMessage, serveAgain } from './durable/messag
 import { restoreSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
-import { endBanned, endExpired } from './entry-checks.js';
+import { endBanned, endExpired, onIdentityChanged } from './entry-checks.js';
 import { onRows } from './hot-path.js';
 import {
   type Backlog,
@@ -71,6 +71,7 @@ export class MqttEngine implements ProtocolEngine {
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
     parts.rights.onChanged = () => onRightsChanged(context);
     parts.bans.onAdded = () => endBanned(context);
+    parts.authenticator.onIdentityChanged = (owner, now) => onIdentityChanged(context, owner, now);
     parts.broker.persistRetained = (topic, message, done) => persistRetained(context, topic, message, done);
     parts.broker.onQueueMessage = (from, message) => onQueueMessage(context, from, message);
     parts.runLinks.onAppended = (_from, ticket, outcome) => onAppended(context, ticket, outcome);

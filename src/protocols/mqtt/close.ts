@@ -85,6 +85,7 @@ function detachSession(context: MqttContext, connection: MqttConnection, willIsD
   const session = connection.session;
   if (session === null) return;
   connection.session = null;
+  context.authenticator.letGo(connection.id);
   context.commands.listForget(connection.id);
   session.connection = null;
   session.slot = -1;

@@ -1,8 +1,11 @@
+import type { Identity } from '../../auth/ports.js';
+import type { ConnectionId } from '../../transport/ports.js';
 import { endConnection } from './close.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
+import { takeIdentity } from './rights.js';
 
-/* What let a client in may end while it is here: its credentials expire, or it is banned. */
+/* What let a client in may end while it is here: its credentials expire, its source knows it no more, or it is banned. */
 
 /** Each connection is looked at once a second: so many ticks of 100 ms. */
 const ROUND_TICKS = 10;
@@ -27,4 +30,13 @@ export function endBanned(context: MqttContext): void {
     const ban = context.bans.banOf(identity.tenant, identity.clientId, identity.user, identity.address, context.nowMs);
     if (ban !== null) endConnection(context, connection, REASON.administrativeAction, 'banned');
   }
+}
+
+/** The source of a client says otherwise than when it came. null: it does not let it in any more. */
+export function onIdentityChanged(context: MqttContext, connectionId: ConnectionId, now: Identity | null): void {
+  const connection = context.connections[connectionId] ?? null;
+  const session = connection?.session ?? null;
+  if (connection === null || session === null || connection.phase === 'closing') return;
+  if (now === null) endConnection(context, connection, REASON.notAuthorized, 'the account was changed or is gone');
+  else takeIdentity(context, connection, session, now);
 }

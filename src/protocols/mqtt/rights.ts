@@ -63,6 +63,7 @@ export function takeIdentity(context: MqttContext, connection: MqttConnection, s
   session.isSuperuser = identity.isSuperuser;
   session.rightsVersion = RIGHTS_STALE;
   connection.expiresAtMs = identity.expiresAtMs;
+  context.authenticator.keep(connection.id, identity);
   context.sessionEpoch += 1;
 }
 

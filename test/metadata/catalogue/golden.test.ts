@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Catalogue } from '../../../src/metadata/catalogue/catalogue.js';
 import { decodeBatch, encodeBatch } from '../../../src/metadata/catalogue/command-codec.js';
-import type { CommandKind } from '../../../src/metadata/catalogue/commands.js';
+import type { Command, CommandKind } from '../../../src/metadata/catalogue/commands.js';
 import { ALL_SAMPLES, AT_MS, Machine, PUT_SAMPLES, SAMPLES } from './samples.js';
 
 /*
-  Bytes of version 1, as they are in logs and snapshots that somebody has. They never change: a version that adds a field reads these, with the
+  Bytes as they are in logs and snapshots that somebody has. They never change: a version that adds a field reads those of EARLIER ones, with the
   field's value for older logs, and gets golden bytes of its own beside them. Each batch has one command; its head is
 
     01 | 018bcfe56800 = 1,700,000,000,000 ms | 01 command | length | flags | kind
@@ -29,7 +29,8 @@ const COMMANDS: Readonly<Record<CommandKind, string>> = {
   'place-group': '0b000c030381800101010100',
   'commit-offsets': '28000e050764656661756c740762696c6c696e67070205010080010000050107808080808020060178',
   'put-schema': '2c001003040764656661756c740b74656d706572617475726500117b2274797065223a226e756d626572227d01',
-  'put-user': '2c002003050764656661756c74056ac3bc726716246172676f6e32696424763d3139246d3d3635353336010001',
+  'put-user':
+    '51002003060764656661756c74056ac3bc726716246172676f6e32696424763d3139246d3d363535333601000123534352414d2d5348412d32353624343039363a51535843522b513673656b386266393201',
   'put-acl-rule': '31002203090764656661756c7407646576696365730a0102020a31302e302e302e302f3802000105612f2b2f230201020100',
   'put-ban': '26002403060764656661756c7403056261642d2ae8d795ffbc3105666c6f6f640561646d696e00',
   'put-retained-settings': '16002603050764656661756c74e8078080408080040000',
@@ -57,12 +58,22 @@ const COMMANDS: Readonly<Record<CommandKind, string>> = {
     '4600120504808080800401090108696d706f7274656404000400038088b2a0028080808004000000010f736974652f2b2f6576656e74732f23097b6c6576656c3a327d01020103',
 };
 
+/** As a version before it wrote them: without the fields that came later, which have their value for older logs now. */
+const EARLIER: readonly (readonly [hex: string, command: Command])[] = [
+  [
+    '2c002003050764656661756c74056ac3bc726716246172676f6e32696424763d3139246d3d3635353336010001',
+    { ...SAMPLES['put-user'], value: { ...SAMPLES['put-user'].value, scram: [] } },
+  ],
+];
+
+const EARLIER_USER = '000204050764656661756c74056ac3bc726716246172676f6e32696424763d3139246d3d363535333601000d';
+
 const STATE: readonly string[] = [
   '00010106170380d095ffbc3102038080808004',
   '000201042430653666316331612d366164302d346630622d396135372d32663166356436663030303107706c616e74203280d095ffbc310003',
   '00020208012430653666316331612d366164302d346630622d396135372d32663166356436663030303101610d31302e302e302e323a31323238010005302e322e300180d095ffbc3105',
   '000203030764656661756c740800000000000000000001030461636d6508e807000000000000ac02075ac3bc7269636806',
-  '000204050764656661756c74056ac3bc726716246172676f6e32696424763d3139246d3d363535333601000d',
+  '000204060764656661756c74056ac3bc726716246172676f6e32696424763d3139246d3d363535333601000123534352414d2d5348412d32353624343039363a51535843522b513673656b38626639320d',
   '000205090764656661756c7407646576696365730a0102020a31302e302e302e302f3802000105612f2b2f23020102010e',
   '000206060764656661756c7403056261642d2ae8d795ffbc3105666c6f6f640561646d696e0f',
   '0002070a0764656661756c7401066576656e747308000400038088b2a002808080800400000000097b6c6576656c3a327d010208',
@@ -83,12 +94,17 @@ const STATE: readonly string[] = [
   '00041616',
 ];
 
-test('golden: every kind of command is written as in version 1, and read', () => {
+test('golden: every kind of command is written as in this version, and read', () => {
   for (const command of ALL_SAMPLES) {
     const data = encodeBatch({ atMs: AT_MS, envelopes: [{ command, requestId: null }] });
     assert.equal(Buffer.from(data).toString('hex'), HEAD + COMMANDS[command.kind], command.kind);
     assert.deepEqual(decodeBatch(Buffer.from(HEAD + COMMANDS[command.kind], 'hex')).envelopes[0].command, command);
   }
+});
+
+test('golden: commands of earlier versions are read', () => {
+  for (const [hex, command] of EARLIER)
+    assert.deepEqual(decodeBatch(Buffer.from(HEAD + hex, 'hex')).envelopes[0].command, command, command.kind);
 });
 
 test('golden: a request id stands before the kind', () => {
@@ -97,7 +113,7 @@ test('golden: a request id stands before the kind', () => {
   assert.equal(Buffer.from(data).toString('hex'), `01000000000001${'01'}${'15'}01${requestId.toString('hex')}05030100`);
 });
 
-test('golden: a snapshot of every kind of record is written as in version 1, and read', () => {
+test('golden: a snapshot of every kind of record is written as in this version, and read', () => {
   const machine = new Machine();
   const id = Buffer.alloc(16, 0xee);
   machine.applyBatch(PUT_SAMPLES.map((command, index) => ({ command, requestId: index === 0 ? id : null })));
@@ -113,4 +129,12 @@ test('golden: a snapshot of every kind of record is written as in version 1, and
     [...copy.capture()].map((chunk) => Buffer.from(chunk).toString('hex')),
     chunks,
   );
+});
+
+test('golden: a snapshot of a version whose users had no keys for SCRAM is read', () => {
+  const copy = new Catalogue({ onDelta: () => undefined });
+  const at = STATE.findIndex((chunk) => chunk.startsWith('000204'));
+  copy.restore(STATE.with(at, EARLIER_USER).map((chunk) => Buffer.from(chunk, 'hex')));
+  const { tenant, name } = SAMPLES['put-user'].value;
+  assert.deepEqual(copy.reader.get('user', { tenant, name }), { ...SAMPLES['put-user'].value, scram: [], revision: 13 });
 });

@@ -35,7 +35,7 @@ class CommandSource {
       case 3:
         return {
           kind: 'put-user',
-          value: { tenant, name, passwordHash: '', isSuperuser: false, comment: String(random.below(100)) },
+          value: { tenant, name, passwordHash: '', isSuperuser: false, comment: String(random.below(100)), scram: [] },
           expected,
         };
       case 4:

@@ -70,7 +70,14 @@ export const SAMPLES: { readonly [K in CommandKind]: Command<K> } = {
   'put-schema': { kind: 'put-schema', schema: { tenant: T, name: 'temperature', type: 'json', text: '{"type":"number"}' }, expected: 0 },
   'put-user': {
     kind: 'put-user',
-    value: { tenant: T, name: 'jürg', passwordHash: '$argon2id$v=19$m=65536', isSuperuser: true, comment: '' },
+    value: {
+      tenant: T,
+      name: 'jürg',
+      passwordHash: '$argon2id$v=19$m=65536',
+      isSuperuser: true,
+      comment: '',
+      scram: ['SCRAM-SHA-256$4096:QSXCR+Q6sek8bf92'],
+    },
     expected: 0,
   },
   'put-acl-rule': {

@@ -13,7 +13,11 @@ const T = TENANT_DEFAULT;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
 function userCommand(number: number, comment = ''): Command {
-  return { kind: 'put-user', value: { tenant: T, name: `u${number}`, passwordHash: '', isSuperuser: false, comment }, expected: null };
+  return {
+    kind: 'put-user',
+    value: { tenant: T, name: `u${number}`, passwordHash: '', isSuperuser: false, comment, scram: [] },
+    expected: null,
+  };
 }
 
 function restored(chunks: readonly Uint8Array[]): Catalogue {

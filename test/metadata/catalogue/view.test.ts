@@ -16,7 +16,7 @@ function contentOf(reader: CatalogueReader, kinds: readonly ResourceKind[]): unk
 }
 
 function userCommand(name: string, tenant = T): Command {
-  return { kind: 'put-user', value: { tenant, name, passwordHash: '', isSuperuser: false, comment: '' }, expected: null };
+  return { kind: 'put-user', value: { tenant, name, passwordHash: '', isSuperuser: false, comment: '', scram: [] }, expected: null };
 }
 
 test('view: follows the catalogue command by command, and is the same', () => {
@@ -128,7 +128,7 @@ test('deltas: nothing is told while a log is replayed, nor of batches that chang
   );
 });
 
-test('deltas: golden bytes of version 1', () => {
+test('deltas: golden bytes of this version and of an earlier one', () => {
   const machine = new Machine();
   machine.applyBatch(
     [userCommand('a'), { kind: 'delete-user', key: { tenant: T, name: 'a' }, expected: null } as const].map((command) => ({
@@ -137,8 +137,10 @@ test('deltas: golden bytes of version 1', () => {
     })),
   );
   const bytes = encodeDelta(machine.deltas[0], null);
-  // Changes, to revision 3, entry 1, from revision 1; user there: 5 fields, revision 2; user gone: 2 fields.
-  assert.equal(Buffer.from(bytes).toString('hex'), '01030101' + '0401050764656661756c740161000000' + '02' + '0400020764656661756c740161');
+  // Changes, to revision 3, entry 1, from revision 1; user there: 6 fields, revision 2; user gone: 2 fields.
+  assert.equal(Buffer.from(bytes).toString('hex'), '01030101' + '0401060764656661756c74016100000000' + '02' + '0400020764656661756c740161');
+  const earlier = '01030101' + '0401050764656661756c740161000000' + '02' + '0400020764656661756c740161';
+  assert.deepEqual(decodeDelta(Buffer.from(earlier, 'hex')), decodeDelta(bytes));
   for (let length = 0; length < bytes.length; length += 1) {
     try {
       decodeDelta(bytes.subarray(0, length));

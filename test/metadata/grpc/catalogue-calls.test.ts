@@ -85,7 +85,7 @@ test('catalogue calls: a list goes page by page, and has everything once', async
   for (let at = 0; at < 25; at += 1)
     access.run({
       kind: 'put-user',
-      value: { tenant: 'default', name: `u${at}`, passwordHash: '', isSuperuser: false, comment: '' },
+      value: { tenant: 'default', name: `u${at}`, passwordHash: '', isSuperuser: false, comment: '', scram: [] },
       expected: 0,
     });
   const names: string[] = [];

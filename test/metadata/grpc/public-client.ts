@@ -12,7 +12,7 @@ export function openClient(context: { after(end: () => void): void }, address: s
 }
 
 export function userOf(name: string, comment = '', tenant = ''): Resource {
-  const value: User = { tenant, name, passwordHash: '', isSuperuser: false, comment };
+  const value: User = { tenant, name, passwordHash: '', isSuperuser: false, comment, scram: [] };
   return { resource: { $case: 'user', value } };
 }
 

@@ -60,7 +60,7 @@ function textOfKey({ kind, key }: ReturnType<typeof keyFromWire>): string {
 }
 
 function putUser(access: StubAccess, name: string, tenant = 'default', comment = ''): number {
-  const value = { tenant, name, passwordHash: '', isSuperuser: false, comment };
+  const value = { tenant, name, passwordHash: '', isSuperuser: false, comment, scram: [] };
   const [outcome] = access.run({ kind: 'put-user', value, expected: null });
   assert.ok(outcome.isOk);
   return outcome.revision;

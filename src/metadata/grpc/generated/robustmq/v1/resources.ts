@@ -294,6 +294,8 @@ export interface User {
   readonly passwordHash: string;
   readonly isSuperuser: boolean;
   readonly comment: string;
+  /** For enhanced authentication, one for each mechanism: SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey. */
+  readonly scram: readonly string[];
 }
 
 export interface Principal {
@@ -1889,7 +1891,7 @@ export const Tenant: MessageFns<Tenant> = {
 };
 
 function createBaseUser(): User {
-  return { tenant: "", name: "", passwordHash: "", isSuperuser: false, comment: "" };
+  return { tenant: "", name: "", passwordHash: "", isSuperuser: false, comment: "", scram: [] };
 }
 
 export const User: MessageFns<User> = {
@@ -1908,6 +1910,9 @@ export const User: MessageFns<User> = {
     }
     if (message.comment !== "") {
       writer.uint32(42).string(message.comment);
+    }
+    for (const v of message.scram) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1963,6 +1968,14 @@ export const User: MessageFns<User> = {
             }
 
             message.comment = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scram.push(reader.string());
             continue;
           }
         }
