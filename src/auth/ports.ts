@@ -34,6 +34,8 @@ export interface Origin {
   readonly certificate: CertificateIdentity | null;
   /** Of TLS with a pre-shared key; empty: none. */
   readonly pskIdentity: string;
+  /** Whose clients the listener takes; empty: those of any. */
+  readonly tenant: string;
 }
 
 /** Who wants in, and what it shows for it. */

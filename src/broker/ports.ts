@@ -66,7 +66,10 @@ export interface LogTarget {
 
 /** The compiled match of one topic name. Good while `version` equals the broker's `subscriptionVersion`. */
 export interface Route<S> {
+  /** The routing name (tenant-names.ts), the topic as clients of the tenant know it, and the tenant. */
+  readonly routing: string;
   readonly topic: string;
+  readonly tenant: string;
   readonly version: number;
   /** On this shard. */
   readonly receivers: readonly Receiver<S>[];
@@ -84,6 +87,7 @@ export interface Route<S> {
 
 /** A message kept by the broker: retained, or waiting in a session. `frame` is one MQTT PUBLISH of `version` with its full topic; the broker does not look inside. */
 export interface StoredMessage {
+  /** The routing name. */
   readonly topic: string;
   readonly frame: Uint8Array;
   readonly version: 4 | 5;
@@ -112,8 +116,8 @@ export interface Broker<S> {
   readonly shard: ShardId;
   /** Raised by every change that can alter a route. */
   readonly subscriptionVersion: number;
-  /** Compiles the route of a topic name. Callers cache it by topic number. */
-  compileRoute(topic: string): Route<S>;
+  /** Compiles the route of a routing name. Callers cache it by topic number. */
+  compileRoute(routing: string): Route<S>;
   /** Whose turn it is in a group of this shard, for a message that another shard sent to it by its number. Null if the last member left meanwhile. */
   sharedMember(group: number, choice: SharedChoice<S>): Receiver<S> | null;
   /** Tells the other shards how busy the members of shared subscriptions are here. Every tick. */
@@ -289,6 +293,8 @@ export const NOT_LOGGED = -1;
 
 /** A run of PUBLISH frames on its way to a shard that has receivers. One object serves all runs of a shard: it is good during the call. */
 export interface ForwardedRun {
+  /** Whose topic it is: the number of the tenant's catch-all stream. */
+  tenant: number;
   /** NO_GROUP for the receivers of the topic, else only for a member of that shared group of the receiving shard. */
   sharedGroup: number;
   /** The sender's number of the topic: the receiver caches its route by them. */
@@ -314,6 +320,8 @@ export interface ForwardedRun {
 export interface AppendRequest {
   /** The sender's; comes back with the answer. */
   ticket: number;
+  /** As in ForwardedRun. */
+  tenant: number;
   topic: number;
   generation: number;
   version: 4 | 5;

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
 import { type Logger, SILENT_LOGGER } from '../base/logger.js';
+import { plainName, tenantOf } from '../base/tenant-names.js';
 import { DurableFilters, type GroupPositions } from './durable-filters.js';
 import { Interest } from './interest.js';
 import { ownerOf } from './level-hash.js';
@@ -151,16 +152,18 @@ export class ShardBroker<S> implements Broker<S> {
     return this.#retained.count;
   }
 
-  compileRoute(topic: string): Route<S> {
-    const log = this.#resolveLog(topic);
+  compileRoute(routing: string): Route<S> {
+    const log = this.#resolveLog(routing);
     return {
-      topic,
+      routing,
+      topic: plainName(routing),
+      tenant: tenantOf(routing),
       version: this.#version,
-      receivers: this.#subscriptions.receiversOf(topic),
-      shards: this.#interest.shardsOf(topic),
-      shared: this.#groups.groupsOf(topic),
+      receivers: this.#subscriptions.receiversOf(routing),
+      shards: this.#interest.shardsOf(routing),
+      shared: this.#groups.groupsOf(routing),
       log,
-      durable: log?.owner === this.shard ? this.durable.matching(topic) : NO_FILTERS,
+      durable: log?.owner === this.shard ? this.durable.matching(routing) : NO_FILTERS,
       plan: null,
     };
   }

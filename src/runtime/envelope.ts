@@ -35,6 +35,7 @@ export const APPEND_PARTITION = 7;
 export const APPEND_SESSION = 8;
 /** Of both. */
 export const HEAD_PUBLISHER_HASH = 10;
+export const HEAD_TENANT = 11;
 export const HEAD_WORDS = 12;
 export const HEAD_BYTES: number = HEAD_WORDS * 4;
 

@@ -16,6 +16,7 @@ import {
   HEAD_GENERATION,
   HEAD_PUBLISHER,
   HEAD_PUBLISHER_HASH,
+  HEAD_TENANT,
   HEAD_TOPIC,
   HEAD_VERSION,
   longAt,
@@ -133,6 +134,7 @@ export class InboundLink {
     target.version = versionOfHead(versionWord);
     target.publisher = words[word + HEAD_PUBLISHER];
     target.publisherHash = words[word + HEAD_PUBLISHER_HASH];
+    target.tenant = words[word + HEAD_TENANT];
     target.space = space;
     target.bytes = bytes;
     target.offset = offset + head;
@@ -201,6 +203,7 @@ function newFrames(): Pick<ForwardedRun, keyof ForwardedRun & keyof AppendReques
     count: 0,
     publisher: NO_PUBLISHER,
     publisherHash: 0,
+    tenant: 0,
     space: 0,
     bytes: new Uint8Array(0),
     offset: 0,

@@ -52,7 +52,7 @@ export function laneDirectory(dataPath: string, lane: number): string {
 export function durableLogs(journal: ShardJournal, resolver: StreamResolver): DurableLogs {
   return {
     positions: (filter) => {
-      const group = /[+#]/.test(filter) ? undefined : resolver.resolve(filter).group;
+      const group = /[+#]/.test(filter) ? undefined : resolver.resolve(filter)?.group;
       const hasMemory = resolver.hasMemoryStreams;
       const isMeant = (id: number): boolean => (group === undefined ? hasMemory || !isMemoryGroup(id) : id === group);
       return journal.groups.filter(({ id }) => isMeant(id)).map((log) => [log.id, log.nextSequence] as const);

@@ -43,7 +43,8 @@ export interface LegacyStreams {
   readonly shape: JournalShape;
   readonly nextId: number;
   readonly nextMemoryId: number;
-  readonly streams: readonly StreamDefinition[];
+  /** Of the default tenant: there was no other. */
+  readonly streams: readonly Omit<StreamDefinition, 'tenant'>[];
   readonly deleted: readonly StreamId[];
 }
 

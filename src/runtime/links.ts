@@ -22,6 +22,7 @@ import {
   HEAD_GENERATION,
   HEAD_PUBLISHER,
   HEAD_PUBLISHER_HASH,
+  HEAD_TENANT,
   HEAD_TOPIC,
   HEAD_VERSION,
   HEAD_WORDS,
@@ -250,6 +251,7 @@ export class Links implements PeerLinks, RunLinks {
     head[HEAD_VERSION] = headVersionWord(frames.version, 0);
     head[HEAD_PUBLISHER] = frames.publisher;
     head[HEAD_PUBLISHER_HASH] = frames.publisherHash;
+    head[HEAD_TENANT] = frames.tenant;
     return head;
   }
 

@@ -22,6 +22,7 @@ import type { NodeQuestion } from './questions.js';
 import { spawnShard } from './spawn.js';
 import { StreamCatalogue } from './stream-catalogue.js';
 import { Supervisor } from './supervisor.js';
+import { TenantStreams } from './tenant-streams.js';
 import { ThreadCells } from './thread-cells.js';
 import { Topology } from './topology.js';
 
@@ -69,6 +70,7 @@ export class RunningNode {
   readonly #shape: JournalShape;
   readonly #metadata: MetadataLink;
   readonly #catalogue: StreamCatalogue;
+  readonly #tenantStreams: TenantStreams;
   readonly #supervisor: Supervisor;
   readonly #enquiries: Enquiries;
   readonly #answers: NodeAnswers;
@@ -119,6 +121,7 @@ export class RunningNode {
     this.#shape = shape;
     this.#metadata = metadata;
     this.#catalogue = new StreamCatalogue(metadata.catalogue, (commands) => metadata.propose(commands));
+    this.#tenantStreams = new TenantStreams(metadata.catalogue, (commands) => metadata.propose(commands), log);
     this.transportKind = transportKind;
     this.shardCount = shardCount;
     this.#listeners = listeners;
@@ -269,6 +272,7 @@ export class RunningNode {
     this.#supervisor.start();
     await this.#metadata.ready();
     await this.#catalogue.takeSettings(this.#settings.streams);
+    void this.#tenantStreams.look();
     const held = this.#heldOrders ?? [];
     this.#heldOrders = null;
     for (const order of held) this.#supervisor.postToAll(order);

@@ -42,5 +42,5 @@ export class Origins {
 
 /** Of a listener without TLS. */
 export function plainOrigin(listener: string, { address, port }: PeerAddress): Origin {
-  return { listener, address, port, isEncrypted: false, certificate: null, pskIdentity: '' };
+  return { listener, address, port, isEncrypted: false, certificate: null, pskIdentity: '', tenant: '' };
 }

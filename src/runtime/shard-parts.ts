@@ -18,6 +18,7 @@ import type { ShardHandOver, ShardNotice } from './orders.js';
 import { Origins } from './origins.js';
 import { PortLogger } from './port-logger.js';
 import { sharedPolicies } from './shared-policies.js';
+import { tenantNumbers } from './tenant-streams.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 import { ThreadCells } from './thread-cells.js';
 
@@ -91,6 +92,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     originOf: (connection) => origins.of(connection),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
+  mqtt.onTenantsChanged(tenantNumbers(catalogue.streams));
   const tellBroker = links.onPeerReplaced;
   links.onPeerReplaced = (peer) => {
     log.info('shard.peer-replaced', 'another shard was replaced', { peer });

@@ -9,6 +9,7 @@ import { plainOrigin } from './origins.js';
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
+import { tenantNumbers } from './tenant-streams.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 
 const TICK_MS = 100;
@@ -308,6 +309,7 @@ export class Shard {
       resolver.update(streams);
       applySettings(journal, streams);
       broker.onStreamsChanged();
+      mqtt.onTenantsChanged(tenantNumbers(streams));
       mqtt.onStreamsChanged();
       forgetStreams(journal, deleted);
     });

@@ -25,8 +25,9 @@ export class StreamCatalogue {
     this.#propose = propose;
   }
 
+  /** Of the default tenant. */
   get streams(): readonly StreamDefinition[] {
-    return this.#catalogue.streams;
+    return this.#catalogue.streams.filter(({ tenant }) => tenant === TENANT_DEFAULT);
   }
 
   find(name: string): StreamDefinition | undefined {
@@ -60,7 +61,7 @@ export class StreamCatalogue {
     for (const stream of this.streams) {
       if (stream.origin !== 'settings' || names.has(stream.name)) continue;
       const { id: _, ...wish } = stream;
-      commands.push({ kind: 'change-stream', stream: { ...wish, tenant: TENANT_DEFAULT, filters: [], origin: 'command' }, expected: null });
+      commands.push({ kind: 'change-stream', stream: { ...wish, filters: [], origin: 'command' }, expected: null });
     }
     for (const stream of wanted) {
       const command = this.#commandOf(stream);
@@ -82,7 +83,7 @@ export class StreamCatalogue {
     if (known === undefined) return { kind: 'create-stream', stream: wish };
     if (known.name === RETAINED && !wanted.compact) throw refusal(wanted.name, 'it is compacted: write compact = true');
     const { id: _, ...current } = known;
-    if (isSame({ ...current, tenant: TENANT_DEFAULT }, wish)) return null;
+    if (isSame(current, wish)) return null;
     return { kind: 'change-stream', stream: wish, expected: null };
   }
 

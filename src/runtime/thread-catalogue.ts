@@ -5,21 +5,28 @@ import { TENANT_DEFAULT } from '../metadata/catalogue/resources.js';
 import { CatalogueView } from '../metadata/catalogue/view.js';
 import type { CatalogueReader } from '../metadata/ports.js';
 
-/** A tenant has fewer. */
+/** There are fewer: metadata/catalogue/limits.ts. */
 const STREAMS_MAX = 1_000_000;
+const TENANTS_MAX = 1_000_000;
 
 /** The catalogue on a thread of its own: a copy that follows by deltas, and what the broker makes of it. */
 export class ThreadCatalogue {
   /** Streams changed: all there are, and those that were deleted since the last time. */
   onStreams: (streams: readonly StreamDefinition[], deleted: readonly StreamId[]) => void = () => {};
+  /** A tenant came, changed or went. */
+  onTenants: () => void = () => {};
   readonly #view = new CatalogueView();
   #streams: readonly StreamDefinition[] = [];
   #deletedNow: StreamId[] = [];
   #hasNewStreams = false;
+  #hasNewTenants = false;
 
   constructor() {
     this.#view.onChange('stream', () => {
       this.#hasNewStreams = true;
+    });
+    this.#view.onChange('tenant', () => {
+      this.#hasNewTenants = true;
     });
     this.#view.onChange('deleted-stream', (change) => {
       this.#hasNewStreams = true;
@@ -31,8 +38,14 @@ export class ThreadCatalogue {
     return this.#view.reader;
   }
 
+  /** Of all tenants. */
   get streams(): readonly StreamDefinition[] {
     return this.#streams;
+  }
+
+  /** Names. */
+  get tenants(): readonly string[] {
+    return this.reader.list('tenant', { limit: TENANTS_MAX }).map(({ name }) => name);
   }
 
   /** Numbers of streams that are no more. */
@@ -40,8 +53,9 @@ export class ThreadCatalogue {
     return this.reader.deletedStreams;
   }
 
+  /** Of the default tenant. */
   find(name: string): StreamDefinition | undefined {
-    return this.#streams.find((stream) => stream.name === name);
+    return this.#streams.find((stream) => stream.name === name && stream.tenant === TENANT_DEFAULT);
   }
 
   /** All of it. */
@@ -58,15 +72,21 @@ export class ThreadCatalogue {
   }
 
   #maybeTell(): void {
-    if (!this.#hasNewStreams) return;
+    if (this.#hasNewStreams) this.#tellStreams();
+    if (!this.#hasNewTenants) return;
+    this.#hasNewTenants = false;
+    this.onTenants();
+  }
+
+  #tellStreams(): void {
     this.#hasNewStreams = false;
     const deleted = this.#deletedNow;
     this.#deletedNow = [];
-    this.#streams = this.reader.list('stream', { tenant: TENANT_DEFAULT, limit: STREAMS_MAX }).map(definitionOf);
+    this.#streams = this.reader.list('stream', { limit: STREAMS_MAX }).map(definitionOf);
     this.onStreams(this.#streams, deleted);
   }
 }
 
-export function definitionOf({ tenant: _tenant, revision: _revision, ...definition }: ResourceRecord<'stream'>): StreamDefinition {
+export function definitionOf({ revision: _revision, ...definition }: ResourceRecord<'stream'>): StreamDefinition {
   return definition;
 }

@@ -84,7 +84,7 @@ function forward(
   offset: number,
   length: number,
 ): boolean {
-  const place = { publisher: 5, publisherHash: -77, logGroup: 7, sequence: 2 ** 40 + 3, space: 0 };
+  const place = { tenant: 9, publisher: 5, publisherHash: -77, logGroup: 7, sequence: 2 ** 40 + 3, space: 0 };
   return links.forward(to, { ...place, sharedGroup, topic, generation, version, count, bytes, offset, length });
 }
 

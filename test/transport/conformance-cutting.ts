@@ -52,6 +52,14 @@ const FAULTS: readonly (readonly [string, Buffer, readonly number[]])[] = [
 ];
 
 export function cuttingConformance(name: string, create: CreateUnderTest): void {
+  test(`${name}: what is sliced out of the arena is a copy`, async () => {
+    await withTransport(create, {}, async ({ transport }) => {
+      const slice = transport.arena.slice(0, 4);
+      transport.arena[0] = slice[0] ^ 0xff;
+      assert.notEqual(slice[0], transport.arena[0]);
+    });
+  });
+
   test(`${name}: a stream cut at every byte gives the same frames`, async () => {
     await withTransport(create, {}, async ({ transport }) => {
       const probe = new Probe(transport);

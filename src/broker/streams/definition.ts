@@ -4,6 +4,7 @@ import type { PartitionSettings, StreamId } from '../../journal/ports.js';
 export interface StreamDefinition {
   /** For good; not used again after the stream was deleted. */
   readonly id: StreamId;
+  readonly tenant: string;
   /** Legal as the name of a Kafka topic. */
   readonly name: string;
   readonly partitions: number;

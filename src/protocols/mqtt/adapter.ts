@@ -14,7 +14,7 @@ import { onLogOwnerReplaced, onQueueMessage, serveAgain } from './durable/messag
 import { restoreSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
-import { endBanned, endExpired, onIdentityChanged } from './entry-checks.js';
+import { endBanned, endByTenant, endExpired, onIdentityChanged } from './entry-checks.js';
 import { onRows } from './hot-path.js';
 import {
   type Backlog,
@@ -81,6 +81,14 @@ export class MqttEngine implements ProtocolEngine {
   /** Every shard knows the filters of all sessions: what the start has to publish finds whoever waits for it. */
   onAllServing(): void {
     for (const publish of this.#context.startupWills.splice(0)) publish();
+  }
+
+  /** Which tenants there are, with the numbers of their catch-all streams. The sessions of those that are gone end. */
+  onTenantsChanged(numbers: ReadonlyMap<string, number>): void {
+    const context = this.#context;
+    context.setTenants(numbers);
+    context.sessionEpoch += 1;
+    for (const session of [...context.sessions.values()]) if (!numbers.has(session.tenant)) endByTenant(context, session);
   }
 
   /** Topics may go to other logs from now on: whoever waits for one of them follows it there. */
@@ -176,10 +184,12 @@ export class MqttEngine implements ProtocolEngine {
       if (member !== null && !choice.isForbidden(member.subscriber)) deliverToMember(context, groupOfOne(member));
       return;
     }
-    let routes = context.peerRoutes.get(from);
+    const space = context.spaceOfNumber(forwarded.tenant);
+    if (space === null) return; // Nobody of it was ever here.
+    let routes = space.peerRoutes.get(from);
     if (routes === undefined) {
-      routes = context.newRouteCache();
-      context.peerRoutes.set(from, routes);
+      routes = context.newRouteCache(space.name);
+      space.peerRoutes.set(from, routes);
     }
     const route =
       routes.find(topic, generation) ?? routes.compile(topic, generation, routes.nameOf(topic, generation) ?? topicOf(bytes, offset));
@@ -205,7 +215,7 @@ export class MqttEngine implements ProtocolEngine {
   }
 
   onPeerReplaced(peer: ShardId): void {
-    this.#context.peerRoutes.get(peer)?.clear();
+    for (const { peerRoutes } of this.#context.spaces.values()) peerRoutes.get(peer)?.clear();
     onOwnerReplaced(this.#context, peer);
     onLogOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);

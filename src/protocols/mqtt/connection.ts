@@ -3,6 +3,7 @@ import type { ConnectionId } from '../../transport/ports.js';
 import type { OutboundAliases } from './outbound-aliases.js';
 import { UnacknowledgedRuns } from './pending-runs.js';
 import type { MqttSession } from './session.js';
+import type { TenantSpace } from './tenant-space.js';
 import type { Will } from './will.js';
 
 /**
@@ -18,6 +19,8 @@ export class MqttConnection {
   /** From CONNECT: 3 is MQTT 3.1, 4 is 3.1.1. */
   version: 3 | 4 | 5 = 4;
   session: MqttSession | null = null;
+  /** Of its tenant; null before that is known. */
+  space: TenantSpace | null = null;
   /** 100 ms ticks of silence after which the client counts as dead: 1.5 times its keep-alive. 0: it may be silent for ever. */
   silenceTicksMax = 0;
   /** The client's Receive Maximum; 65535 before MQTT 5. */

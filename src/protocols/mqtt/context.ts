@@ -33,6 +33,7 @@ import { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
 import { MemberChoice } from './shared/member-choice.js';
 import { Staging } from './staging.js';
+import { NO_NUMBER, type TenantSpace } from './tenant-space.js';
 
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
 const WHEEL_SLOTS = 4096;
@@ -105,12 +106,13 @@ export class MqttContext {
   readonly pending: PendingRuns = new PendingRuns();
   readonly remotePending: Map<number, PendingRun> = new Map();
   readonly forwardedRun: ForwardedRun = {
-    ...{ sharedGroup: NO_GROUP, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER, publisherHash: 0 },
+    ...{ tenant: 0, sharedGroup: NO_GROUP, topic: 0, generation: 0, version: 4, count: 0, publisher: NO_PUBLISHER, publisherHash: 0 },
     ...{ logGroup: NOT_LOGGED, sequence: 0, space: 0, bytes: new Uint8Array(0), offset: 0, length: 0 },
   };
   readonly appendRequest: AppendRequest = {
     ...{
       ticket: 0,
+      tenant: 0,
       topic: 0,
       generation: 0,
       version: 4,
@@ -129,8 +131,11 @@ export class MqttContext {
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;
   readonly sessions: Map<string, MqttSession> = new Map();
-  readonly routes: RouteCache;
-  readonly peerRoutes: Map<ShardId, RouteCache> = new Map();
+  /** Tenants that have a client or a message here, by name and by number. */
+  readonly spaces: Map<string, TenantSpace> = new Map();
+  readonly spacesByNumber: Map<number, TenantSpace> = new Map();
+  /** Numbers of the tenants that there are. */
+  tenantNumbers: ReadonlyMap<string, number> = new Map();
   /** Raised when a session with subscriptions goes on line or changes how it is encoded: plans are made anew. */
   sessionEpoch = 0;
   /** Number of the turn, for counts that are good for one turn. */
@@ -216,14 +221,46 @@ export class MqttContext {
     this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);
     this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());
-    this.routes = this.newRouteCache();
   }
 
-  newRouteCache(): RouteCache {
-    return new RouteCache(this.broker, (route: Route<MqttSession>) => {
+  newRouteCache(tenant: string): RouteCache {
+    return new RouteCache(this.broker, tenant, (route: Route<MqttSession>) => {
       if (route.plan !== null) releasePlan(this, route.plan as Plan);
       route.plan = null;
     });
+  }
+
+  spaceOf(tenant: string): TenantSpace {
+    let space = this.spaces.get(tenant);
+    if (space === undefined) {
+      space = {
+        name: tenant,
+        number: this.tenantNumbers.get(tenant) ?? NO_NUMBER,
+        routes: this.newRouteCache(tenant),
+        peerRoutes: new Map(),
+      };
+      this.spaces.set(tenant, space);
+      if (space.number !== NO_NUMBER) this.spacesByNumber.set(space.number, space);
+    }
+    return space;
+  }
+
+  /** Null: this shard has not heard of the tenant yet, or not any more. */
+  spaceOfNumber(number: number): TenantSpace | null {
+    const known = this.spacesByNumber.get(number);
+    if (known !== undefined) return known;
+    for (const [tenant, its] of this.tenantNumbers) if (its === number) return this.spaceOf(tenant);
+    return null;
+  }
+
+  /** Which tenants there are now. */
+  setTenants(numbers: ReadonlyMap<string, number>): void {
+    this.tenantNumbers = numbers;
+    this.spacesByNumber.clear();
+    for (const space of this.spaces.values()) {
+      space.number = numbers.get(space.name) ?? NO_NUMBER;
+      if (space.number !== NO_NUMBER) this.spacesByNumber.set(space.number, space);
+    }
   }
 
   connectionOf(id: ConnectionId): MqttConnection {

@@ -130,9 +130,16 @@ function decodeConnect(reader: WireReader, offset: number): ConnectPacket {
     topicAliasMaximum: properties?.topicAliasMaximum ?? 0,
     requestResponseInformation: properties?.requestResponseInformation ?? false,
     requestProblemInformation: properties?.requestProblemInformation ?? true,
+    tenant: firstOf(properties?.userProperties?.['tenant']),
     authenticationMethod: properties?.authenticationMethod ?? null,
     authenticationData: copyOrNull(properties?.authenticationData),
   };
+}
+
+/** Of a user property: it may be there several times. */
+function firstOf(value: string | readonly string[] | undefined): string | null {
+  if (value === undefined) return null;
+  return typeof value === 'string' ? value : (value[0] ?? null);
 }
 
 function willOf(will: NonNullable<IConnectPacket['will']>, outline: ConnectOutline, bytes: Uint8Array): WillFields {

@@ -4,6 +4,8 @@ import { endConnection } from './close.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { takeIdentity } from './rights.js';
+import type { MqttSession } from './session.js';
+import { endSession } from './session-end.js';
 
 /* What let a client in may end while it is here: its credentials expire, its source knows it no more, or it is banned. */
 
@@ -20,6 +22,13 @@ export function endExpired(context: MqttContext): void {
     if (connection === null || connection.expiresAtMs === 0 || connection.expiresAtMs > nowMs) continue;
     endConnection(context, connection, REASON.maximumConnectTime, 'the credentials have expired');
   }
+}
+
+/** The tenant of the session is gone: so are its client and what it kept. */
+export function endByTenant(context: MqttContext, session: MqttSession): void {
+  const { connection } = session;
+  if (connection !== null) endConnection(context, connection, REASON.administrativeAction, 'the tenant was deleted');
+  endSession(context, session);
 }
 
 /** A ban was added: whoever it hits goes. */

@@ -13,6 +13,7 @@ import { fixedHeaderLength, frameLength, packetIdOf } from './publish-frame.js';
 import { appendFrame, appendPlainRun } from './record.js';
 import type { MqttSession } from './session.js';
 import { publisherHashOf } from './shared/member-choice.js';
+import { NO_NUMBER } from './tenant-space.js';
 import { throttleByJournal, throttleByLink } from './throttle.js';
 
 /*
@@ -129,6 +130,7 @@ function logStretch(
   stage(context, pending, offset, length, count);
   pending.topic = topic;
   pending.generation = context.transport.topicGenerations[topic];
+  pending.space = context.spaceOf(route.tenant);
   pending.target = target;
   pending.connection = connection;
   pending.session = connection === null ? null : connection.session;
@@ -146,7 +148,7 @@ function logStretch(
   if (run.retain === 1) {
     pending.waits += 1;
     pending.users += 1;
-    retainLast(context, route.topic, offset, length, count, () => {
+    retainLast(context, route.routing, offset, length, count, () => {
       settle(context, pending);
       drop(context, pending);
     });
@@ -204,9 +206,9 @@ function appendHere(context: MqttContext, pending: PendingRun, target: LogTarget
 }
 
 /** Filters of durable sessions that match get the records in their indexes. */
-function indexRun(context: MqttContext, { topic, batch, recordIndex, count }: PendingRun, group: GroupLog): void {
-  const { durable } = routeOf(context, topic);
-  if (batch === null) return;
+function indexRun(context: MqttContext, { topic, space, batch, recordIndex, count }: PendingRun, group: GroupLog): void {
+  if (batch === null || space === null) return;
+  const { durable } = routeOf(context, space, topic);
   for (const filter of durable) group.openIndex(filter).add(batch, recordIndex, count);
 }
 
@@ -228,6 +230,7 @@ function request(context: MqttContext, pending: PendingRun, target: LogTarget): 
   pending.ticket = ticket;
   context.remotePending.set(ticket, pending);
   request.ticket = ticket;
+  request.tenant = pending.space?.number ?? NO_NUMBER;
   request.topic = pending.topic;
   request.generation = pending.generation;
   request.version = pending.version;
@@ -252,11 +255,13 @@ export function onAppend(context: MqttContext, from: ShardId, request: AppendReq
   const topicLength = (request.bytes[topicOffset] << 8) | request.bytes[topicOffset + 1];
   const topic = context.transport.internTopic(request.bytes.subarray(topicOffset + 2, topicOffset + 2 + topicLength));
   assert(topic >= 0, 'shards agree on what a topic is');
-  const target = routeOf(context, topic).log;
+  const space = context.spaceOfNumber(request.tenant);
+  const target = space === null ? null : routeOf(context, space, topic).log;
   const pending = context.pending.take();
   stage(context, pending, request.offset, request.length, request.count);
   pending.topic = topic;
   pending.generation = context.transport.topicGenerations[topic];
+  pending.space = space;
   pending.target = target;
   pending.from = from;
   pending.ticket = request.ticket;
@@ -312,8 +317,8 @@ export function onOwnerReplaced(context: MqttContext, owner: ShardId): void {
 }
 
 function deliverPending(context: MqttContext, pending: PendingRun): void {
-  const { slab, batch, from, publisher } = pending;
-  assert(slab !== null && batch !== null, 'what is delivered was appended');
+  const { slab, batch, from, publisher, space } = pending;
+  assert(slab !== null && batch !== null && space !== null, 'what is delivered was appended');
   let { topic } = pending;
   if (context.transport.topicGenerations[topic] !== pending.generation) {
     // The topic's number was given to another one meanwhile.
@@ -334,5 +339,5 @@ function deliverPending(context: MqttContext, pending: PendingRun): void {
     run.publisherShard = from;
     run.publisher = publisher;
   }
-  spread(context, isHere ? connection : null, topic, routeOf(context, topic));
+  spread(context, isHere ? connection : null, topic, routeOf(context, space, topic));
 }

@@ -1,7 +1,8 @@
 import type { ConnectFacts, Identity } from '../../auth/ports.js';
 import { assert } from '../../base/assert.js';
+import { sessionKey } from '../../base/tenant-names.js';
 import { REFUSED } from '../../broker/ports.js';
-import { authenticate, beginExchange, factsOf, type Outcome, type Refusal } from './authenticate.js';
+import { authenticate, beginExchange, type Outcome, type Refusal } from './authenticate.js';
 import { closeConnection, refuseConnect } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
@@ -18,10 +19,10 @@ import { dropForbidden, takeIdentity } from './rights.js';
 import { say } from './say.js';
 import { EXPIRY_NEVER, MqttSession } from './session.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
+import { chooseTenant } from './tenant-choice.js';
 
 /** Ticks of the transport in a second. */
 const TICKS_PER_SECOND = 10;
-const TENANT = 'default';
 
 /** Who was let in, and with what last word of an enhanced authentication. */
 interface Entrant extends ConnectFacts {
@@ -47,10 +48,18 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
   connection.will = packet.will;
   const aliases = Math.min(packet.topicAliasMaximum, context.limits.topicAliasMax);
   connection.outboundAliases = aliases > 0 ? new OutboundAliases(aliases) : null;
-  const clientId = packet.clientId === '' ? assignClientId(context) : packet.clientId;
-  const facts = { ...factsOf(context, connection, TENANT, clientId), userName: packet.username, password: packet.password };
+  const origin = context.originOf(connection.id);
+  const choice = chooseTenant(context.tenantNumbers, packet, origin);
+  if (choice === null) {
+    refuseConnect(context, connection, REASON.notAuthorized, 'there is no such tenant');
+    return;
+  }
+  const { tenant, userName } = choice;
+  const clientId = choice.clientId === '' ? assignClientId(context) : choice.clientId;
+  const facts: ConnectFacts = { ...origin, protocol: 'mqtt', tenant, clientId, userName, password: packet.password };
   connection.phase = 'authenticating';
-  if (isKeptOut(context, connection, facts, packet.username ?? '')) return;
+  connection.space = context.spaceOf(tenant);
+  if (isKeptOut(context, connection, facts, userName ?? '')) return;
   const { authenticationMethod: method, authenticationData: data } = packet;
   const onOutcome = (outcome: Outcome): void => {
     if (outcome.identity === null) refuseConnect(context, connection, outcome.refusal.reasonCode, outcome.refusal.sentence);
@@ -82,8 +91,8 @@ function isKeptOut(context: MqttContext, connection: MqttConnection, facts: Conn
 
 /** Who it is is known: may it be here, and may it leave the will it brought? Then the session is claimed. */
 function enter(context: MqttContext, connection: MqttConnection, packet: ConnectPacket, entrant: Entrant): void {
-  const { identity, clientId } = entrant;
-  if (identity.user !== (packet.username ?? '') && isKeptOut(context, connection, entrant, identity.user)) return;
+  const { identity } = entrant;
+  if (identity.user !== (entrant.userName ?? '') && isKeptOut(context, connection, entrant, identity.user)) return;
   const { will } = packet;
   if (will !== null && !context.rights.compile(identity).mayPublish(will.topic, will.qos, will.retain)) {
     refuseConnect(context, connection, REASON.notAuthorized, 'not authorized to publish the will');
@@ -91,12 +100,17 @@ function enter(context: MqttContext, connection: MqttConnection, packet: Connect
   }
   connection.phase = 'claiming';
   context.silence.cancel(connection.id);
-  connection.claimTicket = context.broker.directory.claim(clientId, identity.user, packet.cleanStart, (outcome) => {
-    connection.claimTicket = -1;
-    if (connection.phase !== 'claiming') return;
-    if (outcome === REFUSED) refuseConnect(context, connection, REASON.notAuthorized, 'the session is that of another user');
-    else onClaimed(context, connection, packet, entrant, outcome);
-  });
+  connection.claimTicket = context.broker.directory.claim(
+    sessionKey(entrant.tenant, entrant.clientId),
+    identity.user,
+    packet.cleanStart,
+    (outcome) => {
+      connection.claimTicket = -1;
+      if (connection.phase !== 'claiming') return;
+      if (outcome === REFUSED) refuseConnect(context, connection, REASON.notAuthorized, 'the session is that of another user');
+      else onClaimed(context, connection, packet, entrant, outcome);
+    },
+  );
 }
 
 /** A client identifier that nobody else has: 96 random bits. */
@@ -113,19 +127,19 @@ function onClaimed(
   entrant: Entrant,
   state: Uint8Array | null,
 ): void {
-  const { clientId } = entrant;
-  const existing = context.sessions.get(clientId) ?? null;
+  const key = sessionKey(entrant.tenant, entrant.clientId);
+  const existing = context.sessions.get(key) ?? null;
   assert(existing === null || !packet.cleanStart, 'a clean start ended the earlier session');
   if (existing === null && state !== null) {
     // Subscriptions are known on every shard before the client hears from us.
-    const moved = decodeSessionState(context, clientId, state);
+    const moved = decodeSessionState(context, key, state);
     attach(context, connection, moved.session, packet, entrant.identity);
     restoreSubscriptions(context, moved, () => {
       welcome(context, connection, moved.session, packet, true, entrant);
     });
     return;
   }
-  const session = existing ?? new MqttSession(clientId);
+  const session = existing ?? new MqttSession(key);
   attach(context, connection, session, packet, entrant.identity);
   welcome(context, connection, session, packet, existing !== null, entrant);
 }
@@ -156,7 +170,7 @@ function welcome(
 
 function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket, identity: Identity): void {
   assert(session.connection === null, 'the earlier connection of the session was closed');
-  context.sessions.set(session.clientId, session);
+  context.sessions.set(session.key, session);
   session.claimedAtMs = Math.max(context.nowMs, session.claimedAtMs + 1);
   session.expirySeconds = grantedExpiry(context, packet);
   session.endsAtMs = 0;

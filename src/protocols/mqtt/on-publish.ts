@@ -17,6 +17,7 @@ import { frameLength, packetIdOf } from './publish-frame.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
 import { mayPublish } from './rights.js';
 import type { MqttSession } from './session.js';
+import type { TenantSpace } from './tenant-space.js';
 
 const view = new PublishView();
 
@@ -31,7 +32,7 @@ const view = new PublishView();
  */
 export function publishRun(context: MqttContext, connection: MqttConnection, topic: TopicId, hasProperties: boolean): void {
   const run = context.run;
-  const route = routeOf(context, topic);
+  const route = routeOf(context, spaceOf(connection), topic);
   const target = route.log;
   if (planOf(context, route).isRefused) onPublishRefused(context, connection);
   else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
@@ -85,7 +86,7 @@ function publishStretch(
   run.connection = connection.id;
   run.session = connection.session;
   spread(context, connection, topic, route);
-  if (run.retain === 1) retainLast(context, route.topic, offset, length, count, () => {});
+  if (run.retain === 1) retainLast(context, route.routing, offset, length, count, () => {});
 }
 
 /** QoS 0 or 1 with RETAIN, without a log: acknowledged when the owner of the topic has the last one. */
@@ -101,7 +102,7 @@ function onPublishRetained(context: MqttContext, connection: MqttConnection, top
   const reason = reasonFor(run, route);
   const { length } = run;
   spread(context, connection, topic, route);
-  retainLast(context, route.topic, offset, length, count, () => {
+  retainLast(context, route.routing, offset, length, count, () => {
     if (connection.phase !== 'connected') return;
     for (const packetId of packetIds) acknowledge(context, connection, FIRST_BYTE.puback, packetId, reason);
   });
@@ -182,6 +183,11 @@ function publishAliased(context: MqttContext, connection: MqttConnection, topicB
 function acknowledge(context: MqttContext, connection: MqttConnection, firstByte: number, packetId: number, reasonCode: number): void {
   if (reasonCode === 0) context.commands.ack(connection.id, firstByte, packetId);
   else context.commands.sendCopy(connection.id, encodeAck(5, firstByte, packetId, reasonCode, null));
+}
+
+function spaceOf({ space }: MqttConnection): TenantSpace {
+  assert(space !== null, 'who is connected has a tenant');
+  return space;
 }
 
 function sessionOf(connection: MqttConnection): MqttSession {

@@ -1,3 +1,4 @@
+import { isRoutingName, plainName, routingFilter } from '../../base/tenant-names.js';
 import type { StoredMessage, SubscribeRequest, SubscribeResult } from '../../broker/ports.js';
 import { endConnection } from './close.js';
 import type { MqttConnection } from './connection.js';
@@ -30,7 +31,7 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
       continue;
     }
     accepted.push(index);
-    requests.push(requestOf(fields, packet.identifier));
+    requests.push(requestOf(session, fields, packet.identifier));
   }
   context.broker.subscribe(session, requests, (results) => {
     if (session.durable === null) {
@@ -57,6 +58,7 @@ function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: 
   const check = checkFilter(filter, context.limits.topicLevelsMax);
   if (check === 'malformed') return REASON.topicFilterInvalid;
   if (check === 'deep') return REASON.quotaExceeded;
+  if (isRoutingName(filterToMatch(filter))) return REASON.notAuthorized;
   const answer = rightsOf(context, session).maySubscribe(filterToMatch(filter), qos);
   if (answer === 'guarded') session.isGuarded = true;
   if (answer !== 'no') return 0;
@@ -64,8 +66,9 @@ function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: 
   return REASON.notAuthorized;
 }
 
-function requestOf(fields: SubscriptionFields, identifier: number): SubscribeRequest {
-  const { filter, qos, noLocal, retainAsPublished, retainHandling } = fields;
+function requestOf(session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {
+  const { qos, noLocal, retainAsPublished, retainHandling } = fields;
+  const filter = routingFilter(session.tenant, fields.filter);
   return { filter, options: { qos, noLocal, retainAsPublished, retainHandling, identifier } };
 }
 
@@ -75,7 +78,7 @@ function sendRetained(context: MqttContext, session: MqttSession, request: Subsc
   const { qos, identifier } = request.options;
   const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
   for (const message of result.retained) {
-    if (!mayReceive(context, session, message.topic)) continue;
+    if (!mayReceive(context, session, plainName(message.topic))) continue;
     const run = storedRunOf(message);
     const sentQos = Math.min(qos, (message.frame[0] >> 1) & 3) as 0 | 1 | 2;
     enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers, log: null });
@@ -95,9 +98,10 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
     endConnection(context, connection, REASON.protocolError, 'an UNSUBSCRIBE without filters');
     return;
   }
-  const existed = context.broker.unsubscribe(session, packet.filters);
+  const filters = packet.filters.map((filter) => routingFilter(session.tenant, filter));
+  const existed = context.broker.unsubscribe(session, filters);
   const { durable } = session;
-  if (durable !== null) for (const filter of packet.filters) dropFilter(context, durable, filter);
+  if (durable !== null) for (const filter of filters) dropFilter(context, durable, filter);
   noteRecord(context, session);
   const codes = existed.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));
   const { version, packetBytesMax } = connection;

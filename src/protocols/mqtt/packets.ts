@@ -29,6 +29,8 @@ export interface ConnectPacket {
   readonly topicAliasMaximum: number;
   readonly requestResponseInformation: boolean;
   readonly requestProblemInformation: boolean;
+  /** The user property of that name (MQTT 5); null: there is none. */
+  readonly tenant: string | null;
   readonly authenticationMethod: string | null;
   readonly authenticationData: Uint8Array | null;
 }

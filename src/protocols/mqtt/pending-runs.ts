@@ -5,6 +5,7 @@ import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttSession } from './session.js';
 import type { StagingSlab } from './staging.js';
+import type { TenantSpace } from './tenant-space.js';
 
 /** The publisher is a client of this shard. */
 export const OWN_SHARD = -1;
@@ -33,6 +34,7 @@ export class PendingRun {
   /** This shard's number of the topic; checked against its generation before use. */
   topic: TopicId = -1;
   generation = 0;
+  space: TenantSpace | null = null;
   target: LogTarget | null = null;
   /** Whose publish it is, if of this shard. It may have gone meanwhile. */
   connection: MqttConnection | null = null;
@@ -107,6 +109,7 @@ export class PendingRuns {
     run.batch = null;
     run.slab = null;
     run.target = null;
+    run.space = null;
     run.connection = null;
     run.session = null;
     run.sessionUid = 0;

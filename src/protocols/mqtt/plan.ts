@@ -1,4 +1,5 @@
 import { hashOfBytes } from '../../base/fnv.js';
+import { isRoutingName } from '../../base/tenant-names.js';
 import type { Receiver, Route, SharedGroup } from '../../broker/ports.js';
 import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
@@ -34,6 +35,8 @@ export interface Group {
 export interface Plan {
   /** `context.sessionEpoch` when it was made: online sessions and their versions were these. */
   readonly epoch: number;
+  /** Of the route's tenant, for other shards. */
+  readonly tenantNumber: number;
   readonly all: readonly Group[];
   readonly zero: readonly Group[];
   readonly acknowledged: readonly Group[];
@@ -94,6 +97,7 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
   if (zeroGroups !== allGroups) for (const group of zeroGroups) addList(context, group, lists);
   return {
     epoch: context.sessionEpoch,
+    tenantNumber: context.spaceOf(route.tenant).number,
     all: allGroups,
     zero: zeroGroups,
     acknowledged: [...acknowledged.values()],
@@ -154,7 +158,7 @@ function addList(context: MqttContext, group: Group, lists: ListId[]): void {
 /** Topics that only the server writes (MQTT 5 §4.7.2), except the state a bridge reports of itself. */
 function isReservedTopic(topic: string): boolean {
   if (topic.charCodeAt(0) !== 0x24) return false;
-  if (topic.startsWith('$share/') || topic === '$share') return true;
+  if (topic.startsWith('$share/') || topic === '$share' || isRoutingName(topic)) return true;
   if (topic !== '$SYS' && !topic.startsWith('$SYS/')) return false;
   return !/^\$SYS\/broker\/connection\/[^/]+\/state$/.test(topic);
 }

@@ -12,6 +12,7 @@ import { mayReceive } from './rights.js';
 import type { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
 import { publisherHashOf } from './shared/member-choice.js';
+import type { TenantSpace } from './tenant-space.js';
 import { throttleByLink } from './throttle.js';
 
 const view = new PublishView();
@@ -24,10 +25,9 @@ export function reasonFor(run: RunView, route: Route<MqttSession>): number {
     : REASON.success;
 }
 
-/** The route of a topic interned on this shard. */
-export function routeOf(context: MqttContext, topic: TopicId): Route<MqttSession> {
+/** The route of a tenant's topic interned on this shard. */
+export function routeOf(context: MqttContext, { routes }: TenantSpace, topic: TopicId): Route<MqttSession> {
   const generation = context.transport.topicGenerations[topic];
-  const routes = context.routes;
   return (
     routes.find(topic, generation) ??
     routes.compile(topic, generation, routes.nameOf(topic, generation) ?? context.transport.topicName(topic))
@@ -41,7 +41,7 @@ export function routeOf(context: MqttContext, topic: TopicId): Route<MqttSession
 export function spread(context: MqttContext, connection: MqttConnection | null, topic: TopicId, route: Route<MqttSession>): void {
   const plan = planOf(context, route);
   deliver(context, plan);
-  for (const shard of route.shards) forwardRun(context, connection, shard, NO_GROUP, topic);
+  for (const shard of route.shards) forwardRun(context, connection, plan.tenantNumber, shard, NO_GROUP, topic);
   if (plan.shared.length > 0) spreadShared(context, connection, topic, route, plan);
 }
 
@@ -51,7 +51,7 @@ function spreadShared(
   connection: MqttConnection | null,
   topic: TopicId,
   route: Route<MqttSession>,
-  { shared, topicHash }: Plan,
+  { shared, topicHash, tenantNumber }: Plan,
 ): void {
   const run = context.run;
   const choice = context.memberChoice;
@@ -70,7 +70,7 @@ function spreadShared(
     restore();
     for (const { group, members } of shared) {
       const turn = group.next(choice);
-      if (turn < 0) forwardRun(context, connection, ~turn, group.numberOn(~turn), topic);
+      if (turn < 0) forwardRun(context, connection, tenantNumber, ~turn, group.numberOn(~turn), topic);
       else if (mayReceive(context, members[turn].sessions[0], route.topic)) deliverToMember(context, members[turn]);
     }
     position += frame;
@@ -79,9 +79,17 @@ function spreadShared(
   restore();
 }
 
-function forwardRun(context: MqttContext, connection: MqttConnection | null, shard: ShardId, group: number, topic: TopicId): void {
+function forwardRun(
+  context: MqttContext,
+  connection: MqttConnection | null,
+  tenant: number,
+  shard: ShardId,
+  group: number,
+  topic: TopicId,
+): void {
   const run = context.run;
   const forwarded = context.forwardedRun;
+  forwarded.tenant = tenant;
   forwarded.sharedGroup = group;
   forwarded.topic = topic;
   forwarded.generation = context.transport.topicGenerations[topic];
@@ -123,7 +131,7 @@ export function takeFrame(
   return topic;
 }
 
-/** Retains the last of the frames, which are in the memory of the run. `done` when its owner has stored it, or refused. */
+/** Retains the last of the frames as the message of a routing name; they are in the memory of the run. `done` when its owner has stored it, or refused. */
 export function retainLast(context: MqttContext, topic: string, offset: number, length: number, count: number, done: () => void): void {
   const { bytes, version } = context.run;
   let last = offset;

@@ -1,4 +1,5 @@
 import { ANONYMOUS, type Identity } from '../../auth/ports.js';
+import { plainFilter } from '../../base/tenant-names.js';
 import type { Route } from '../../broker/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
@@ -24,7 +25,6 @@ import type { Will } from './will.js';
 /** Topics that a client's rights are remembered for. */
 const TOPICS_MAX = 1024;
 const WAYS = 6;
-const TENANT = 'default';
 /** No version of the book. */
 const RIGHTS_STALE = 0;
 
@@ -79,7 +79,7 @@ function refresh(context: MqttContext, session: MqttSession): void {
     !rights.isUnlimited &&
     context.broker
       .subscriptionsOf(session)
-      .some(({ filter, options }) => rights.maySubscribe(filterToMatch(filter), options.qos) !== 'yes');
+      .some(({ filter, options }) => rights.maySubscribe(filterToMatch(plainFilter(filter)), options.qos) !== 'yes');
 }
 
 export function rightsOf(context: MqttContext, session: MqttSession): MqttSession['rights'] {
@@ -108,8 +108,8 @@ export function mayLeave(context: MqttContext, session: MqttSession, { topic, qo
 }
 
 /** Of a session that was restored: what its row knows of the principal. */
-function identityOf({ owner, clientId, isSuperuser }: MqttSession): Identity {
-  return { tenant: TENANT, user: owner ?? ANONYMOUS, clientId, address: '', isSuperuser, source: '', expiresAtMs: 0, rules: null };
+function identityOf({ tenant, owner, clientId, isSuperuser }: MqttSession): Identity {
+  return { tenant, user: owner ?? ANONYMOUS, clientId, address: '', isSuperuser, source: '', expiresAtMs: 0, rules: null };
 }
 
 /** Whether the rules keep messages of this topic from a client that is there: then a shared subscription has another member. */

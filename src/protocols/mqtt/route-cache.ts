@@ -1,17 +1,20 @@
+import { routingName } from '../../base/tenant-names.js';
 import type { Broker, Route } from '../../broker/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttSession } from './session.js';
 
-/** Routes by the topic numbers of one source: this shard's transport, or a peer shard. */
+/** Routes of one tenant by the topic numbers of one source: this shard's transport, or a peer shard. */
 export class RouteCache {
   readonly #broker: Broker<MqttSession>;
+  readonly #tenant: string;
   readonly #onDropped: (route: Route<MqttSession>) => void;
   readonly #routes: (Route<MqttSession> | null)[] = [];
   readonly #generations: number[] = [];
 
   /** @param onDropped called with a route that is replaced: its plan holds target lists. */
-  constructor(broker: Broker<MqttSession>, onDropped: (route: Route<MqttSession>) => void) {
+  constructor(broker: Broker<MqttSession>, tenant: string, onDropped: (route: Route<MqttSession>) => void) {
     this.#broker = broker;
+    this.#tenant = tenant;
     this.#onDropped = onDropped;
   }
 
@@ -23,7 +26,7 @@ export class RouteCache {
     return route;
   }
 
-  /** Compiles and keeps a route after `find` returned null. */
+  /** Compiles and keeps a route after `find` returned null. @param name as clients know the topic. */
   compile(topic: TopicId, generation: number, name: string): Route<MqttSession> {
     while (this.#routes.length <= topic) {
       this.#routes.push(null);
@@ -31,7 +34,7 @@ export class RouteCache {
     }
     const old = this.#routes[topic];
     if (old !== null) this.#onDropped(old);
-    const route = this.#broker.compileRoute(name);
+    const route = this.#broker.compileRoute(routingName(this.#tenant, name));
     this.#routes[topic] = route;
     this.#generations[topic] = generation;
     return route;

@@ -51,9 +51,9 @@ export function endSession(context: MqttContext, session: MqttSession): void {
   releaseWaiters(context, session);
   context.broker.forget(session);
   if (!session.isMoving) endDurable(context, session);
-  if (context.sessions.get(session.clientId) === session) context.sessions.delete(session.clientId);
+  if (context.sessions.get(session.key) === session) context.sessions.delete(session.key);
   // While the session is being surrendered the directory knows already.
-  if (!session.isLeaving) context.broker.directory.release(session.clientId);
+  if (!session.isLeaving) context.broker.directory.release(session.key);
   const will = session.pendingWill;
   session.pendingWill = null;
   if (will !== null) publishWill(context, session, will);
@@ -77,7 +77,7 @@ function publishWill(context: MqttContext, session: MqttSession, will: Will): vo
   });
   context.counters.willsPublished += 1;
   const topic = takeFrame(context, null, topicBytes, frame, 5);
-  const route = routeOf(context, topic);
+  const route = routeOf(context, context.spaceOf(session.tenant), topic);
   const target = route.log;
   if (target !== null && (will.qos > 0 || target.takesQos0)) {
     logRun(context, null, topic, route, target, true);
@@ -85,5 +85,5 @@ function publishWill(context: MqttContext, session: MqttSession, will: Will): vo
   }
   const { offset, length } = context.run;
   spread(context, null, topic, route);
-  if (will.retain) retainLast(context, will.topic, offset, length, 1, () => {});
+  if (will.retain) retainLast(context, route.routing, offset, length, 1, () => {});
 }

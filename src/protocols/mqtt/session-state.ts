@@ -139,7 +139,7 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
     whenDurable(context, () => {
       for (const shard of context.shards)
         if (shard !== context.broker.shard)
-          context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.clientId, session: durable.uid });
+          context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.key, session: durable.uid });
     });
   };
   context.broker.subscribe(session, requests, () => {

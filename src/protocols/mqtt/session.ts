@@ -1,4 +1,5 @@
 import { type Identity, type Rights, UNLIMITED } from '../../auth/ports.js';
+import { splitSessionKey } from '../../base/tenant-names.js';
 import type { MqttConnection } from './connection.js';
 import type { DurableSession } from './durable/durable-session.js';
 import { keptBytesMaxOf, type MqttLimits } from './limits.js';
@@ -17,6 +18,9 @@ export const EXPIRY_NEVER = 0xffffffff;
  * broker. Queues and in-flight state are made when first needed: an idle client costs this object alone.
  */
 export class MqttSession {
+  /** By which the broker, the directory and the tables know it (base/tenant-names.ts). */
+  readonly key: string;
+  readonly tenant: string;
   readonly clientId: string;
   /** The connection it has now, or null. `slot` repeats its number for the hot path; -1 while offline. */
   connection: MqttConnection | null = null;
@@ -75,7 +79,10 @@ export class MqttSession {
   publisherHash = 0;
   progress = 0;
 
-  constructor(clientId: string) {
+  constructor(key: string) {
+    const { tenant, clientId } = splitSessionKey(key);
+    this.key = key;
+    this.tenant = tenant;
     this.clientId = clientId;
   }
 

@@ -57,7 +57,8 @@ export class Reactor {
   readonly #turnBound: () => void = () => this.#turn();
 
   constructor(options: ReactorOptions) {
-    this.arena = Buffer.allocUnsafeSlow(BATCH_BYTES + Math.max(SHARE_BYTES, options.frameBytesMax));
+    // Not a Buffer: `slice` of one is a view, and what readers of the arena keep must be a copy.
+    this.arena = new Uint8Array(BATCH_BYTES + Math.max(SHARE_BYTES, options.frameBytesMax));
     this.#frameBytesMax = options.frameBytesMax;
     this.counters = options.counters;
     this.topics = new TopicTable(options.topicsMax, options.topicSeed);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { routingName } from '../../../src/base/tenant-names.js';
+import type { LogTarget } from '../../../src/broker/ports.js';
 import type { StreamDefinition } from '../../../src/broker/streams/definition.js';
 import { faultOfTemplate, keyOf } from '../../../src/broker/streams/key-template.js';
 import { murmur2, partitionOfKey } from '../../../src/broker/streams/murmur2.js';
@@ -11,6 +13,7 @@ const PLACEMENT = { groupOf: (stream: number, partition: number) => stream * 100
 function stream(id: number, name: string, more: Partial<StreamDefinition> = {}): StreamDefinition {
   return {
     id,
+    tenant: 'default',
     name,
     partitions: 4,
     storage: 'lmdb',
@@ -21,6 +24,10 @@ function stream(id: number, name: string, more: Partial<StreamDefinition> = {}):
     origin: 'settings',
     ...more,
   };
+}
+
+function resolve(resolver: StreamResolver, topic: string): LogTarget {
+  return resolver.resolve(topic) ?? assert.fail(`${topic} has a log`);
 }
 
 const SYSTEM = [stream(1, 'mqtt', { origin: 'system', takesQos0: false }), stream(2, 'mqtt.retained', { origin: 'system' })];
@@ -47,18 +54,18 @@ test('streams: the filter that was bound first decides, then the name of the top
     stream(5, 'orders', { origin: 'command' }),
     stream(6, 'a.b_2Ec'),
   ]);
-  const pump = resolver.resolve('site/7/pump/3');
+  const pump = resolve(resolver, 'site/7/pump/3');
   assert.equal(pump.stream, 3);
   assert.equal(Buffer.from(pump.key).toString(), '7');
   assert.equal(pump.keyIsTopic, false);
   assert.equal(pump.partition, partitionOfKey(Buffer.from('7'), 4));
   assert.equal(pump.group, 300 + pump.partition);
   assert.equal(pump.owner, pump.group % 2);
-  assert.equal(resolver.resolve('site/7').stream, 4);
-  assert.equal(resolver.resolve('orders').stream, 5);
-  assert.equal(resolver.resolve('a/b.c').stream, 6);
-  assert.equal(resolver.resolve('mqtt.retained').stream, 1, 'nobody writes to a stream of the system by its name');
-  const other = resolver.resolve('elsewhere');
+  assert.equal(resolve(resolver, 'site/7').stream, 4);
+  assert.equal(resolve(resolver, 'orders').stream, 5);
+  assert.equal(resolve(resolver, 'a/b.c').stream, 6);
+  assert.equal(resolve(resolver, 'mqtt.retained').stream, 1, 'nobody writes to a stream of the system by its name');
+  const other = resolve(resolver, 'elsewhere');
   assert.equal(other.stream, 1);
   assert.equal(other.takesQos0, false);
   assert.equal(resolver.retained('elsewhere').stream, 2);
@@ -67,7 +74,29 @@ test('streams: the filter that was bound first decides, then the name of the top
     [0, 1, 2, 3],
   );
   resolver.update(SYSTEM);
-  assert.equal(resolver.resolve('site/7').stream, 1);
+  assert.equal(resolve(resolver, 'site/7').stream, 1);
+});
+
+test('streams: a topic of a tenant goes to a stream of that tenant, and its retained message under its own key', () => {
+  const acme = { tenant: 'acme' } as const;
+  const resolver = new StreamResolver(PLACEMENT, [
+    ...SYSTEM,
+    stream(3, 'orders'),
+    stream(7, 'mqtt', { ...acme, origin: 'system', takesQos0: false }),
+    stream(8, 'orders', { ...acme, key: '{level:2}', filters: ['orders/#'] }),
+  ]);
+  assert.equal(resolve(resolver, routingName('acme', 'orders/5')).stream, 8);
+  assert.equal(Buffer.from(resolve(resolver, routingName('acme', 'orders/5')).key).toString(), '5');
+  assert.equal(resolve(resolver, 'orders/5').stream, 1, 'what acme has bound is not bound elsewhere');
+  assert.equal(resolve(resolver, 'orders').stream, 3);
+  const other = resolve(resolver, routingName('acme', 'x'));
+  assert.equal(other.stream, 7);
+  assert.equal(Buffer.from(other.key).toString(), 'x');
+  assert.equal(resolver.resolve(routingName('nobody', 'x')), null);
+  const retained = resolver.retained(routingName('acme', 'x'));
+  assert.equal(retained.stream, 2);
+  assert.equal(Buffer.from(retained.key).toString(), routingName('acme', 'x'));
+  assert.equal(retained.keyIsTopic, false, 'the record says the topic as clients know it');
 });
 
 test('streams: a key template takes levels of the topic, and says what it does not know', () => {

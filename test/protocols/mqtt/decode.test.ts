@@ -36,6 +36,7 @@ const EMPTY_CONNECT: ConnectPacket = {
   topicAliasMaximum: 0,
   requestResponseInformation: false,
   requestProblemInformation: true,
+  tenant: null,
   authenticationMethod: null,
   authenticationData: null,
 };

@@ -63,7 +63,10 @@ function collect(
     const length = frameLength(frames, offset);
     const body = offset + fixedHeaderLength(frames, offset);
     const topic = context.transport.internTopic(frames.subarray(body + 2, body + 2 + ((frames[body] << 8) | frames[body + 1])));
-    const receiver = topic < 0 ? undefined : routeOf(context, topic).receivers.find(({ subscriber }) => subscriber === session);
+    const receiver =
+      topic < 0
+        ? undefined
+        : routeOf(context, context.spaceOf(session.tenant), topic).receivers.find(({ subscriber }) => subscriber === session);
     const options = receiver === undefined ? null : groupOfOne(receiver);
     const run = storeRun(frames, offset, length, 1, 5, context.nowMs);
     const retain = options?.retainAsPublished === 1 ? ((frames[offset] & 1) as 0 | 1) : 0;

@@ -140,7 +140,7 @@ export function endDurable(context: MqttContext, session: MqttSession): void {
   forgetPulls(context, durable);
   for (const filter of durable.filters.keys()) context.broker.durable.remove(filter);
   durable.filters.clear();
-  deleteRows(durable.home, session.clientId);
+  deleteRows(durable.home, session.key);
   for (const shard of context.shards) context.broker.sendQueueMessage(shard, { kind: 'forget-session', session: durable.uid });
 }
 
@@ -148,7 +148,7 @@ export function endDurable(context: MqttContext, session: MqttSession): void {
 export function dropTransient(context: MqttContext, session: MqttSession): void {
   if (!session.hasTransientRow) return;
   session.hasTransientRow = false;
-  deleteRows(context.journal.sessionGroups[0], session.clientId);
+  deleteRows(context.journal.sessionGroups[0], session.key);
 }
 
 /** The session moves to another shard; until that one has its rows, ours stay, and so do the indexes. */
@@ -156,7 +156,7 @@ export function leaveDurable(context: MqttContext, session: MqttSession): void {
   const { durable } = session;
   if (durable === null) return;
   forgetPulls(context, durable);
-  context.moving.set(durable.uid, { clientId: session.clientId, home: durable.home, filters: [...durable.filters.keys()] });
+  context.moving.set(durable.uid, { clientId: session.key, home: durable.home, filters: [...durable.filters.keys()] });
 }
 
 export function onSessionMoved(context: MqttContext, uid: number): void {

@@ -163,7 +163,7 @@ class PulledRuns {
     if (number < 0) return null;
     let receiver = this.#receivers.get(number);
     if (receiver === undefined) {
-      const route = routeOf(this.#context, number);
+      const route = routeOf(this.#context, this.#context.spaceOf(this.#session.tenant), number);
       const found = route.receivers.find(({ subscriber }) => subscriber === this.#session);
       receiver = found === undefined || !mayReceive(this.#context, this.#session, route.topic) ? null : groupOfOne(found);
       this.#receivers.set(number, receiver);

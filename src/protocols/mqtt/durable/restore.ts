@@ -1,3 +1,4 @@
+import { splitSessionKey } from '../../../base/tenant-names.js';
 import type { RestoredSession } from '../../../broker/ports.js';
 import type { GroupLog } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
@@ -20,6 +21,10 @@ export function restoreSessions(context: MqttContext, done: () => void): Restore
     for (const [clientId, row] of readSessions(home)) {
       if (row.uid === TRANSIENT) {
         publishTransient(context, home, clientId, row);
+        continue;
+      }
+      if (!context.tenantNumbers.has(splitSessionKey(clientId).tenant)) {
+        deleteRows(home, clientId); // Its tenant was deleted while the node was down.
         continue;
       }
       open += 1;

@@ -8,7 +8,7 @@ import type { Will } from '../will.js';
 import type { DurableSession, RestoredFlight } from './durable-session.js';
 
 /*
-  What is kept of a session, in two tables of the group of its shard. Keys are client identifiers, values are of msgpack:
+  What is kept of a session, in two tables of the group of its shard. Keys are those of sessions (base/tenant-names.ts), values are of msgpack:
 
     session    what changes with its connections and subscriptions: SessionRow
     progress   what changes with its messages: ProgressRow
@@ -57,14 +57,14 @@ export function writeSession(context: MqttContext, session: MqttSession, durable
     will: session.connection?.will ?? session.pendingWill,
     willAtMs: session.pendingWill === null ? 0 : session.pendingWillAtMs,
   };
-  durable.home.table(SESSION_TABLE).put(session.clientId, pack(row));
+  durable.home.table(SESSION_TABLE).put(session.key, pack(row));
 }
 
 /** A session that ends with its connection is kept as long as its will is. */
-export function writeTransient(home: GroupLog, { clientId, version, owner, isSuperuser }: MqttSession, will: Will): void {
+export function writeTransient(home: GroupLog, { key, version, owner, isSuperuser }: MqttSession, will: Will): void {
   const nothing = { claimedAtMs: 0, expirySeconds: 0, endsAtMs: 0, subscriptions: [], willAtMs: 0 };
   const row: SessionRow = { uid: TRANSIENT, owner, isSuperuser, version, will, ...nothing };
-  home.table(SESSION_TABLE).put(clientId, pack(row));
+  home.table(SESSION_TABLE).put(key, pack(row));
 }
 
 export function writeProgress(session: MqttSession, durable: DurableSession): void {
@@ -85,7 +85,7 @@ export function writeProgress(session: MqttSession, durable: DurableSession): vo
     flights,
     nextPacketId: durable.restored?.nextPacketId ?? session.outbound?.nextPacketId ?? 1,
   };
-  durable.home.table(PROGRESS_TABLE).put(session.clientId, pack(row));
+  durable.home.table(PROGRESS_TABLE).put(session.key, pack(row));
 }
 
 export function deleteRows(home: GroupLog, clientId: string): void {

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { randomFillSync } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import mqtt from 'mqtt';
+import { SystemClock } from '../../src/base/clock.js';
+import { NO_QUOTAS } from '../../src/metadata/catalogue/resources.js';
+import { MetadataClient } from '../../src/metadata/client/metadata-client.js';
+import { CatalogueService as catalogue } from '../../src/metadata/grpc/generated/robustmq/v1/catalogue.js';
+import type { Resource } from '../../src/metadata/grpc/generated/robustmq/v1/resources.js';
+import type { RunningNode } from '../../src/runtime/node.js';
+import { settingsFor, TRANSPORTS, until, withNode } from './running-node.js';
+
+const NO_ID: Buffer = Buffer.alloc(0);
+
+function control(context: TestContext, node: RunningNode): MetadataClient {
+  const fillRandom = (bytes: Uint8Array): void => void randomFillSync(bytes);
+  const client = new MetadataClient({ addresses: [node.grpcAddress], token: '', tls: null, clock: new SystemClock(), fillRandom });
+  context.after(() => client.close());
+  return client;
+}
+
+async function addTenant(client: MetadataClient, name: string): Promise<void> {
+  const resource: Resource = { resource: { $case: 'tenant', value: { name, quotas: { ...NO_QUOTAS }, comment: '' } } };
+  await client.call(catalogue.put, { resource, expectedRevision: 0, requestId: NO_ID });
+}
+
+/** Connects until the tenant's stream is there: it is made a moment after the tenant. */
+async function enter(context: TestContext, node: RunningNode, options: mqtt.IClientOptions): Promise<mqtt.MqttClient> {
+  const url = node.listeners[0].url;
+  const deadlineMs = performance.now() + 8000;
+  for (;;) {
+    try {
+      const client = await mqtt.connectAsync(url, { reconnectPeriod: 0, protocolVersion: 5, ...options });
+      context.after(() => client.end(true));
+      return client;
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+    }
+  }
+}
+
+function heardBy(client: mqtt.MqttClient): string[] {
+  const heard: string[] = [];
+  client.on('message', (topic, payload) => heard.push(`${topic} ${payload}`));
+  return heard;
+}
+
+const ACME = { properties: { userProperties: { tenant: 'acme' } } } as const;
+
+for (const transport of TRANSPORTS) {
+  test(`tenants: topics, retained messages and sessions of one are not those of another (${transport})`, async (context) => {
+    await withNode(settingsFor(transport, 2), async (node) => {
+      await addTenant(control(context, node), 'acme');
+      const a = await enter(context, node, { clientId: 'same', ...ACME });
+      const b = await enter(context, node, { clientId: 'same' });
+      const listeners = await Promise.all([0, 1, 2, 3].map((i) => enter(context, node, { clientId: `l${i}`, ...ACME })));
+      const heard = [heardBy(a), heardBy(b), ...listeners.map(heardBy)];
+      await a.subscribeAsync(['#', '$x/+'], { qos: 1 });
+      await b.subscribeAsync('#', { qos: 1 });
+      for (const listener of listeners) await listener.subscribeAsync('t/+', { qos: 1 });
+
+      await a.publishAsync('t/1', 'of acme', { qos: 1, retain: true });
+      await b.publishAsync('t/1', 'of default', { qos: 1, retain: true });
+      await a.publishAsync('t/2', 'also', { qos: 2 });
+      await a.publishAsync('$x/y', 'dollar', { qos: 0 });
+      await a.publishAsync('t/3', 'zero', { qos: 0 });
+      await b.publishAsync('t/4', 'end', { qos: 1 });
+      await a.publishAsync('t/4', 'end', { qos: 1 });
+      await until('all has arrived', () => heard.every((of) => of.some((text) => text === 't/4 end')));
+
+      const topics = ['t/1 of acme', 't/2 also', 't/3 zero', 't/4 end'];
+      assert.deepEqual([...heard[0]].sort(), ['$x/y dollar', ...topics]);
+      assert.deepEqual([...heard[1]].sort(), ['t/1 of default', 't/4 end']);
+      for (const of of heard.slice(2)) assert.deepEqual([...of].sort(), topics);
+
+      const late = await enter(context, node, { clientId: 'late', ...ACME });
+      const heardLate = heardBy(late);
+      await late.subscribeAsync('#', { qos: 1 });
+      await until('the retained message is there', () => heardLate.length > 0);
+      assert.deepEqual(heardLate, ['t/1 of acme']);
+      assert.ok(a.connected && b.connected, 'the same client identifier in two tenants is two clients');
+    });
+  });
+}
+
+test('tenants: what a session of a tenant missed waits for it, also over a restart', async (context) => {
+  const settings = settingsFor(TRANSPORTS[0], 2);
+  const session = { clean: false, properties: { ...ACME.properties, sessionExpiryInterval: 600 } };
+  await withNode(settings, async (node) => {
+    await addTenant(control(context, node), 'acme');
+    for (const clientId of ['s1', 's2', 's3']) {
+      const client = await enter(context, node, { clientId, ...session });
+      await client.subscribeAsync('job/#', { qos: 1 });
+      await client.endAsync();
+    }
+    const publisher = await enter(context, node, { clientId: 'p', ...ACME });
+    const stranger = await enter(context, node, { clientId: 'p' });
+    for (let i = 0; i < 20; i += 1) {
+      await publisher.publishAsync(`job/${i}`, 'acme', { qos: 1 });
+      await stranger.publishAsync(`job/${i}`, 'stranger', { qos: 1 });
+    }
+  });
+  await withNode(settings, async (node) => {
+    for (const clientId of ['s1', 's2', 's3']) {
+      const client = mqtt.connect(node.listeners[0].url, { reconnectPeriod: 0, protocolVersion: 5, clientId, ...session });
+      context.after(() => client.end(true));
+      const heard = heardBy(client);
+      const [connack] = await new Promise<[mqtt.IConnackPacket]>((resolve) => client.once('connect', (packet) => resolve([packet])));
+      assert.equal(connack.sessionPresent, true, clientId);
+      await until('all of it', () => heard.length >= 20);
+      assert.deepEqual([...heard].sort(), Array.from({ length: 20 }, (_, i) => `job/${i} acme`).sort(), clientId);
+    }
+  });
+});
+
+test('tenants: a client chooses by user name or client identifier too, and cannot name what is not there', async (context) => {
+  await withNode(settingsFor(TRANSPORTS[0], 1), async (node) => {
+    await addTenant(control(context, node), 'acme');
+    const property = await enter(context, node, ACME);
+    const heard = heardBy(property);
+    await property.subscribeAsync('#', { qos: 0 });
+    const clients = [
+      await enter(context, node, { username: 'acme@bob', password: 'x' }),
+      await enter(context, node, { clientId: 'acme@c' }),
+      await enter(context, node, { username: 'bob@acme.example', password: 'x' }),
+    ];
+    for (const [i, client] of clients.entries()) await client.publishAsync('t', String(i), { qos: 1 });
+    await property.publishAsync('t', 'end', { qos: 1 });
+    await until('the last has arrived', () => heard.includes('t end'));
+    assert.deepEqual(heard, ['t 0', 't 1', 't end'], 'a mail address names no tenant');
+
+    const url = node.listeners[0].url;
+    const unknown = { protocolVersion: 5, reconnectPeriod: 0, properties: { userProperties: { tenant: 'nobody' } } } as const;
+    await assert.rejects(mqtt.connectAsync(url, unknown), { code: 0x87 });
+    const granted = await clients[2].subscribeAsync('$tenant/acme/#', { qos: 0 }).catch((error: unknown) => error);
+    assert.match(String(granted), /Not authorized|135|Unspecified/i, 'nobody names another tenant');
+  });
+});
