@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Answer } from '../../admin/questions/mqtt-sessions.js';
 
 /* What the node answers, as far as robust-ctl looks at it. What a later server adds goes through to `-o json`. */
 
@@ -37,11 +38,6 @@ const DEFINITION: z.ZodType<StreamDefinition> = z.looseObject({
   takesQos0: z.boolean(),
   origin: z.string(),
 });
-
-/** Numbers of shards that did not answer. */
-export interface Answer {
-  readonly silent: readonly number[];
-}
 
 export interface StreamList extends Answer {
   readonly streams: readonly { readonly definition: StreamDefinition; readonly records: number; readonly bytes: number }[];
@@ -127,80 +123,6 @@ export const PLACES: z.ZodType<Answer & { readonly places: readonly (readonly [n
   places: z.array(z.tuple([z.int(), z.number()])),
   silent,
 });
-
-export interface SessionRow {
-  readonly clientId: string;
-  readonly shard: number;
-  readonly state: string;
-  readonly sinceMs: number | null;
-  readonly expirySeconds: number | null;
-  readonly endsAtMs: number | null;
-  readonly version: number;
-  readonly isDurable: boolean;
-  readonly subscriptions: number;
-  readonly inFlight: number;
-  readonly waiting: number;
-  readonly waitsMore: boolean;
-}
-
-const sessionRow = {
-  clientId: z.string(),
-  shard: z.int(),
-  state: z.string(),
-  sinceMs: z.number().nullable(),
-  expirySeconds: z.number().nullable(),
-  endsAtMs: z.number().nullable(),
-  version: z.int(),
-  isDurable: z.boolean(),
-  subscriptions: z.int(),
-  inFlight: z.int(),
-  waiting: z.int(),
-  waitsMore: z.boolean(),
-};
-
-export interface SessionList extends Answer {
-  readonly sessions: readonly SessionRow[];
-  readonly total: number;
-}
-
-export const SESSION_LIST: z.ZodType<SessionList> = z.looseObject({ sessions: z.array(z.looseObject(sessionRow)), total: z.int(), silent });
-
-export interface SessionPage extends SessionRow {
-  readonly queuedBytes: number;
-  readonly filters: readonly { readonly filter: string; readonly options: { readonly qos: number } }[];
-  readonly cursors: readonly {
-    readonly group: number;
-    readonly owner: number;
-    readonly floor: number;
-    readonly next: number;
-    readonly taken: number;
-    readonly isLive: boolean;
-  }[];
-  readonly will: {
-    readonly topic: string;
-    readonly qos: number;
-    readonly retain: boolean;
-    readonly delaySeconds: number;
-    readonly bytes: number;
-  } | null;
-  readonly counters: Readonly<Record<string, number>>;
-}
-
-export const SESSION_PAGE: z.ZodType<Answer & { readonly session: SessionPage }> = z.looseObject({
-  session: z.looseObject({
-    ...sessionRow,
-    queuedBytes: z.number(),
-    filters: z.array(z.looseObject({ filter: z.string(), options: z.looseObject({ qos: z.int() }) })),
-    cursors: z.array(
-      z.looseObject({ group: z.int(), owner: z.int(), floor: z.number(), next: z.number(), taken: z.int(), isLive: z.boolean() }),
-    ),
-    will: z.looseObject({ topic: z.string(), qos: z.int(), retain: z.boolean(), delaySeconds: z.number(), bytes: z.number() }).nullable(),
-    counters: z.record(z.string(), z.number()),
-  }),
-  silent,
-});
-
-export const SESSION_END: z.ZodType<{ readonly clientId: string }> = z.looseObject({ clientId: z.string() });
 
 export interface JournalStatus extends Answer {
   readonly shards: readonly {

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
+import type { Answer } from '../../admin/questions/mqtt-sessions.js';
 import { BrokerError } from '../../base/errors.js';
 import { notRunning } from '../background.js';
 import { askControl } from '../control-client.js';
 import type { ControlQuestion } from '../control-wire.js';
-import type { Answer } from './answers.js';
 import type { Terminal } from './terminal.js';
 
 /** Longer than shards take at most, twice. */

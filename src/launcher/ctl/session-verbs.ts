@@ -1,7 +1,7 @@
+import { SESSION_END, SESSION_LIST, SESSION_PAGE, type SessionPage, type SessionRow } from '../../admin/questions/mqtt-sessions.js';
 import { formatDuration } from '../../settings/units.js';
 import { EXIT } from '../command-line.js';
 import { SESSIONS_MAX } from '../control-wire.js';
-import { SESSION_END, SESSION_LIST, SESSION_PAGE, type SessionPage, type SessionRow } from './answers.js';
 import { bytesText, columns, facts, numberText, secondText } from './columns.js';
 import { warnOfSilence } from './node-client.js';
 import { type Call, counted, json } from './stream-verbs.js';

@@ -1,0 +1,17 @@
+import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from './mqtt-access.js';
+import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW } from './mqtt-clients.js';
+import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from './mqtt-retained.js';
+import { AUTO_SUBSCRIPTIONS, TENANTS, TOPIC_REWRITES } from './mqtt-rules.js';
+import { SESSION_DELETE, SESSION_SHOW, SESSIONS } from './mqtt-sessions.js';
+import { SUBSCRIPTION_ADD, SUBSCRIPTION_LIST, SUBSCRIPTION_REMOVE } from './mqtt-subscriptions.js';
+import type { AnyQuestion } from './question.js';
+
+/** Every question there is. Add yours here, and its answer to runtime/answers/all-answers.ts. */
+export const QUESTIONS: readonly AnyQuestion[] = [
+  ...[CLIENT_LIST, CLIENT_SHOW, CLIENT_DISCONNECT],
+  ...[SESSIONS, SESSION_SHOW, SESSION_DELETE],
+  ...[SUBSCRIPTION_LIST, SUBSCRIPTION_ADD, SUBSCRIPTION_REMOVE],
+  ...[RETAINED_LIST, RETAINED_SHOW, RETAINED_DELETE, RETAINED_CLEAR],
+  ...[USER_LIST, USER_PUT, USER_DELETE],
+  ...[ACL_RULES, BANS, TOPIC_REWRITES, AUTO_SUBSCRIPTIONS, TENANTS].flatMap(({ list, put, delete: gone }) => [list, put, gone]),
+];
