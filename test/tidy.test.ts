@@ -36,7 +36,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   native: ['base'],
   settings: ['base'],
   telemetry: ['base'],
-  launcher: ['base', 'settings', 'telemetry'],
+  launcher: ['base', 'settings', 'telemetry', 'admin'], // admin: the questions that robust-ctl asks.
   ring: ['base', 'native', 'telemetry'],
   transport: ['base', 'wire', 'native', 'telemetry'],
   storage: ['base', 'wire', 'native', 'telemetry'],

@@ -105,6 +105,7 @@ export const ERROR_TABLE = {
     title: 'metadata is missing',
     cure: 'Bring data_path/metadata back from a copy, or set data_path/journal aside and begin with an empty one; nothing was changed',
   },
+  'RMQ-1036': { title: 'the question is not valid', cure: 'Correct what the message says; nothing was done' },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

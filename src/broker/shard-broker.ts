@@ -148,6 +148,10 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   /** Of the topics this shard owns. */
+  matchRetained(filter: string, into: StoredMessage[]): void {
+    this.#retained.match(filter, this.#clock.nowMs(), into);
+  }
+
   get retainedCount(): number {
     return this.#retained.count;
   }

@@ -38,6 +38,8 @@ export type ControlQuestion =
   | { readonly verb: 'session-show'; readonly clientId: string }
   | { readonly verb: 'session-delete'; readonly clientId: string }
   | { readonly verb: 'journal-status' }
+  /** One of admin/questions. Its form is checked where it is answered. */
+  | { readonly verb: 'ask'; readonly question: string; readonly ask: unknown }
   | { readonly verb: 'cluster-status' | 'cluster-members' }
   | { readonly verb: 'cluster-join'; readonly address: string; readonly token: string }
   | { readonly verb: 'cluster-leave' | 'cluster-transfer'; readonly node: string };
@@ -52,6 +54,7 @@ export const CONTROL_REQUEST: z.ZodType<ControlRequest, unknown> = z.discriminat
   z.strictObject({ verb: z.literal('stream-seek'), stream: whole, timestampMs: z.number() }),
   z.strictObject({ verb: z.literal('session-list'), after: z.string(), limit: whole.max(SESSIONS_MAX), match: z.string() }),
   z.strictObject({ verb: z.enum(['session-show', 'session-delete']), clientId: z.string() }),
+  z.strictObject({ verb: z.literal('ask'), question: z.string(), ask: z.unknown() }),
   z.strictObject({ verb: z.literal('cluster-join'), address: z.string(), token: z.string() }),
   z.strictObject({ verb: z.enum(['cluster-leave', 'cluster-transfer']), node: z.string() }),
 ]);

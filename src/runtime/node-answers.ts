@@ -1,10 +1,14 @@
+import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { ShardId } from '../broker/ports.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import { groupOf, type JournalShape, shardOf } from '../journal/placement.js';
 import type { StreamId } from '../journal/ports.js';
+import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
+import type { CatalogueReader } from '../metadata/ports.js';
 import type { SessionPosition, SessionSummary } from '../protocols/mqtt/inspection.js';
 import type { StreamSettings } from '../settings/journal-schema.js';
+import type { AskedNode } from './answers/answerer.js';
 import type { Enquiries } from './enquiries.js';
 import type { ClusterQuestion } from './metadata-orders.js';
 import type {
@@ -15,12 +19,11 @@ import type {
   PartitionRow,
   SessionPage,
   SessionRow,
-  ShardAnswers,
-  ShardQuestion,
   Silent,
   StreamRow,
   Waiting,
 } from './questions.js';
+import { ShardPoll } from './shard-poll.js';
 import type { StreamCatalogue } from './stream-catalogue.js';
 
 /** Of the records in one answer, over all shards. */
@@ -34,23 +37,34 @@ export interface AnsweringNode {
   readonly catalogue: StreamCatalogue;
   readonly shape: JournalShape;
   readonly enquiries: Enquiries;
+  readonly reader: CatalogueReader;
+  readonly clock: Clock;
+  propose(commands: readonly Command[]): Promise<readonly CommandOutcome[]>;
   askCluster(question: ClusterQuestion): Promise<object>;
-}
-
-/** Answers of all shards that gave one. */
-interface Heard<T> extends Silent {
-  readonly bodies: readonly (readonly [shard: ShardId, body: T])[];
 }
 
 /** Puts together what the catalogue and the shards know. On the main thread; the answers are plain data. */
 export class NodeAnswers {
   readonly #node: AnsweringNode;
+  readonly #poll: ShardPoll;
+  readonly #asked: AskedNode;
 
   constructor(node: AnsweringNode) {
+    const poll = new ShardPoll(node.shardCount, node.enquiries);
     this.#node = node;
+    this.#poll = poll;
+    this.#asked = {
+      shardCount: node.shardCount,
+      clock: node.clock,
+      catalogue: node.reader,
+      askAll: (name, ask) => poll.mqtt(name, ask),
+      askOne: (shard, name, ask) => poll.mqttOf(shard, name, ask),
+      answer: (question) => this.answer(question),
+      propose: (commands) => node.propose(commands),
+    };
   }
 
-  /** @throws BrokerError RMQ-1018, RMQ-1022, RMQ-1023, RMQ-1024. */
+  /** @throws BrokerError RMQ-1018, RMQ-1022, RMQ-1023, RMQ-1024, and what answers of questions throw. */
   async answer(question: NodeQuestion): Promise<object> {
     switch (question.verb) {
       case 'stream-list':
@@ -77,15 +91,19 @@ export class NodeAnswers {
       case 'cluster-leave':
       case 'cluster-transfer':
         return this.#node.askCluster(question);
+      case 'ask': {
+        const { answerQuestion } = await import('./answers/all-answers.js');
+        return answerQuestion(this.#asked, question.question, question.ask);
+      }
       case 'journal-status': {
-        const { bodies, silent } = await this.#askAll({ kind: 'journal' });
+        const { bodies, silent } = await this.#poll.all({ kind: 'journal' });
         return { shards: bodies.map(([shard, report]) => ({ shard, ...report })), silent };
       }
     }
   }
 
   async #listStreams(): Promise<Silent & { readonly streams: readonly StreamRow[] }> {
-    const { bodies, silent } = await this.#askAll({ kind: 'totals' });
+    const { bodies, silent } = await this.#poll.all({ kind: 'totals' });
     const streams = this.#node.catalogue.streams.map((definition): StreamRow => {
       let [records, bytes] = [0, 0];
       for (const [, totals] of bodies)
@@ -103,7 +121,7 @@ export class NodeAnswers {
   async #describe(name: string): Promise<Silent & { readonly definition: StreamDefinition; readonly partitions: readonly PartitionRow[] }> {
     const definition = this.#node.catalogue.find(name);
     if (definition === undefined) throw new BrokerError('RMQ-1023', `(stream "${name}")`);
-    const { bodies, silent } = await this.#askAll({ kind: 'partitions', stream: definition.id });
+    const { bodies, silent } = await this.#poll.all({ kind: 'partitions', stream: definition.id });
     const known = new Map<number, PartitionExtent>();
     for (const [, extents] of bodies) for (const extent of extents) known.set(extent.partition, extent);
     const { shape } = this.#node;
@@ -121,13 +139,13 @@ export class NodeAnswers {
   /** Every shard that runs knows it when this is answered. */
   async #create(wanted: StreamSettings): Promise<Silent & { readonly definition: StreamDefinition }> {
     const definition = await this.#node.catalogue.create(wanted);
-    const { silent } = await this.#askAll({ kind: 'orders-done' });
+    const { silent } = await this.#poll.all({ kind: 'orders-done' });
     return { definition, silent };
   }
 
   async #delete(name: string): Promise<Silent & { readonly definition: StreamDefinition }> {
     const definition = await this.#node.catalogue.delete(name);
-    const { silent } = await this.#askAll({ kind: 'orders-done' });
+    const { silent } = await this.#poll.all({ kind: 'orders-done' });
     return { definition, silent };
   }
 
@@ -144,7 +162,7 @@ export class NodeAnswers {
       else places.push(place);
     }
     const bytesMax = Math.ceil(PAGE_BYTES / Math.max(1, byShard.size));
-    const { bodies, silent } = await this.#askSome([...byShard.keys()], (shard) => {
+    const { bodies, silent } = await this.#poll.some([...byShard.keys()], (shard) => {
       return { kind: 'read', stream, from: byShard.get(shard) ?? [], bytesMax };
     });
     return { partitions: bodies.flatMap(([, pages]) => pages), silent };
@@ -152,7 +170,7 @@ export class NodeAnswers {
 
   async #seek(stream: StreamId, timestampMs: number): Promise<Silent & { readonly places: readonly PartitionPlace[] }> {
     this.#streamOf(stream);
-    const { bodies, silent } = await this.#askAll({ kind: 'seek', stream, timestampMs });
+    const { bodies, silent } = await this.#poll.all({ kind: 'seek', stream, timestampMs });
     return { places: bodies.flatMap(([, places]) => places), silent };
   }
 
@@ -161,7 +179,7 @@ export class NodeAnswers {
     limit: number,
     match: string,
   ): Promise<Silent & { readonly sessions: readonly SessionRow[]; readonly total: number }> {
-    const { bodies, silent } = await this.#askAll({ kind: 'sessions', after, limit, match });
+    const { bodies, silent } = await this.#poll.all({ kind: 'sessions', after, limit, match });
     const total = bodies.reduce((sum, [, { total: ofShard }]) => sum + ofShard, 0);
     const all = bodies.flatMap(([shard, { sessions }]) => sessions.map((session) => ({ shard, session })));
     all.sort((a, b) => (a.session.clientId < b.session.clientId ? -1 : 1));
@@ -179,7 +197,7 @@ export class NodeAnswers {
   }
 
   async #showSession(clientId: string): Promise<Silent & { readonly session: SessionPage }> {
-    const { bodies, silent } = await this.#askAll({ kind: 'session', clientId });
+    const { bodies, silent } = await this.#poll.all({ kind: 'session', clientId });
     for (const [shard, session] of bodies) {
       if (session === null) continue;
       const waiting = await this.#waitingOf([session], BACKLOG_MAX);
@@ -190,7 +208,7 @@ export class NodeAnswers {
   }
 
   async #deleteSession(clientId: string): Promise<{ readonly clientId: string }> {
-    const { bodies, silent } = await this.#askAll({ kind: 'session', clientId });
+    const { bodies, silent } = await this.#poll.all({ kind: 'session', clientId });
     const holder = bodies.find(([, session]) => session !== null)?.[0];
     if (holder === undefined) throw this.#noSession(clientId, silent);
     const ended = await this.#node.enquiries.ask(holder, { kind: 'end-session', clientId });
@@ -204,7 +222,7 @@ export class NodeAnswers {
     const behind = sessions.flatMap(({ position }, index) => (position === null ? [] : [{ position, index }]));
     const positions = behind.map(({ position }): SessionPosition => position);
     const owners = new Set(positions.flatMap(({ groups }) => groups.map(([, owner]) => owner)));
-    const { bodies, silent } = await this.#askSome([...owners], () => ({ kind: 'backlogs', positions, countMax }));
+    const { bodies, silent } = await this.#poll.some([...owners], () => ({ kind: 'backlogs', positions, countMax }));
     const counts = sessions.map(({ queued }) => ({ waiting: queued, waitsMore: false }));
     for (const [, backlogs] of bodies)
       for (const [at, { count, isMore }] of backlogs.entries()) {
@@ -224,24 +242,5 @@ export class NodeAnswers {
   #noSession(clientId: string, silent: readonly ShardId[]): BrokerError {
     if (silent.length > 0) return new BrokerError('RMQ-1024', `(shard ${silent.join(', ')}; no other has the session "${clientId}")`);
     return new BrokerError('RMQ-1023', `(session "${clientId}")`);
-  }
-
-  #askAll<K extends ShardQuestion['kind']>(question: Extract<ShardQuestion, { kind: K }>): Promise<Heard<ShardAnswers[K]>> {
-    const shards = Array.from({ length: this.#node.shardCount }, (_, shard) => shard);
-    return this.#askSome(shards, () => question);
-  }
-
-  async #askSome<K extends ShardQuestion['kind']>(
-    shards: readonly ShardId[],
-    questionFor: (shard: ShardId) => Extract<ShardQuestion, { kind: K }>,
-  ): Promise<Heard<ShardAnswers[K]>> {
-    const answers = await Promise.all(shards.map((shard) => this.#node.enquiries.ask<K>(shard, questionFor(shard))));
-    const bodies: (readonly [ShardId, ShardAnswers[K]])[] = [];
-    const silent: ShardId[] = [];
-    for (const [at, answer] of answers.entries()) {
-      if (answer === null) silent.push(shards[at]);
-      else bodies.push([shards[at], answer.body]);
-    }
-    return { bodies, silent };
   }
 }

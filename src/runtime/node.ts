@@ -145,6 +145,9 @@ export class RunningNode {
       shape,
       catalogue: this.#catalogue,
       enquiries: this.#enquiries,
+      reader: metadata.catalogue.reader,
+      clock: new SystemClock(),
+      propose: (commands) => metadata.propose(commands),
       askCluster: (question) => metadata.ask(question),
     });
     metadata.onFull = (chunks) => this.#tellShards({ kind: 'catalogue', chunks });

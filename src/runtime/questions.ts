@@ -2,6 +2,7 @@ import type { ShardId } from '../broker/ports.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { GroupId, JournalState, Offset, StreamId } from '../journal/ports.js';
 import type { Backlog, SessionDetails, SessionPosition, SessionSummary } from '../protocols/mqtt/inspection.js';
+import type { OperatorQuestionName } from '../protocols/mqtt/operator/questions.js';
 import type { StreamSettings } from '../settings/journal-schema.js';
 import type { ClusterQuestion } from './metadata-orders.js';
 
@@ -25,7 +26,9 @@ export type ShardQuestion =
   /** Messages that sessions, of whatever shard, have not fetched from the logs of this one. */
   | { readonly kind: 'backlogs'; readonly positions: readonly SessionPosition[]; readonly countMax: number }
   | { readonly kind: 'end-session'; readonly clientId: string }
-  | { readonly kind: 'journal' };
+  | { readonly kind: 'journal' }
+  /** To the MQTT engine: protocols/mqtt/operator/questions.ts. */
+  | { readonly kind: 'mqtt'; readonly name: OperatorQuestionName; readonly ask: unknown };
 
 export type PartitionPlace = readonly [partition: number, offset: Offset];
 
@@ -42,6 +45,8 @@ export interface ShardAnswers {
   /** False: the session is not there any more. */
   readonly 'end-session': boolean;
   readonly journal: JournalReport;
+  /** In the form of the name. */
+  readonly mqtt: unknown;
 }
 
 export interface StreamTotals {
@@ -116,6 +121,8 @@ export type NodeQuestion =
   | { readonly verb: 'session-show'; readonly clientId: string }
   | { readonly verb: 'session-delete'; readonly clientId: string }
   | { readonly verb: 'journal-status' }
+  /** One of admin/questions, with what is asked. */
+  | { readonly verb: 'ask'; readonly question: string; readonly ask: unknown }
   | ClusterQuestion;
 
 /** Shards that did not answer: what they have is missing. */

@@ -45,6 +45,10 @@ export async function answerOf(asked: AskedShard, question: ShardQuestion): Prom
       });
     case 'journal':
       return reportOf(asked);
+    case 'mqtt':
+      return await new Promise<unknown>((resolve) => {
+        asked.inTurn(() => resolve(mqtt.answerOperator(question.name, question.ask)));
+      });
   }
 }
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EXIT } from '../../src/launcher/command-line.js';
 import { type CtlLine, isCtlLine, parseCtlLine } from '../../src/launcher/ctl/command-line.js';
+import { MQTT } from '../../src/launcher/ctl/mqtt/group.js';
+import type { Verb, VerbGroup } from '../../src/launcher/ctl/verb.js';
 import { TOPICS } from '../../src/launcher/ctl/verbs.js';
 
 function parsed(...args: string[]): CtlLine {
@@ -140,6 +142,47 @@ test('ctl command line: every verb has a help with three examples that are under
     }
   assert.match(refused('--help').out, /Examples:\n( {2}robust-ctl .*\n){3}$/);
   assert.equal(refused('--version').out, '9.9.9\n');
+});
+
+/** Every verb of a group and of those below it, with the words that lead to it. */
+function verbsOf(group: VerbGroup, above: readonly string[] = []): { words: string[]; page: Verb }[] {
+  const here = [...above, group.topic];
+  return [
+    ...group.verbs.map((page) => ({ words: [...here, page.verb], page })),
+    ...(group.groups ?? []).flatMap((below) => verbsOf(below, here)),
+  ];
+}
+
+test('ctl command line: every verb that is one piece has a help with three examples of its own that are understood', () => {
+  for (const { words, page } of verbsOf(MQTT)) {
+    const end = refused(...words, '--help');
+    assert.equal(end.exitCode, EXIT.ok, words.join(' '));
+    assert.match(end.out, /Examples:\n( {2}robust-ctl .*\n){3}$/, words.join(' '));
+    for (const example of page.examples) {
+      assert.ok(example.startsWith(words.join(' ')), `${words.join(' ')}: ${example}`);
+      assert.equal(parsed(...wordsOf(example)).action.kind, 'run');
+    }
+  }
+  assert.match(refused('mqtt', '--help').out, /client .*\n.*session .*\n/);
+});
+
+test('ctl command line: what a verb that is one piece cannot do is a usage error', () => {
+  const wrong: readonly (readonly [RegExp, ...string[]])[] = [
+    [/say allow or deny/, 'acl', 'add', 'a', 'maybe', '#'],
+    [/one of --user, --client, --address/, 'acl', 'add', 'a', 'deny', '#', '--user', 'x', '--client', 'y'],
+    [/It is publish, subscribe/, 'acl', 'add', 'a', 'deny', '#', '--action', 'read'],
+    [/the kind is one of/, 'ban', 'add', 'planet', 'x'],
+    [/no duration like 10m/, 'ban', 'add', 'client', 'x', '--for', 'soon'],
+    [/It is 0, 1 or 2/, 'subscription', 'add', 'c', 'a', '--qos', '3'],
+    [/say yes or no/, 'user', 'superuser', 'alice', 'perhaps'],
+    [/no size like 4MiB/, 'tenant', 'set', 'acme', '--storage', 'big'],
+    [/missing required argument 'client-id'/, 'client', 'show'],
+  ];
+  for (const [message, ...args] of wrong) {
+    const { exitCode, err } = refused('mqtt', ...args);
+    assert.equal(exitCode, EXIT.usage, args.join(' '));
+    assert.match(err, message);
+  }
 });
 
 /** As a shell would cut the line, as far as the examples go. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SystemClock } from '../../src/base/clock.js';
 import { Enquiries } from '../../src/runtime/enquiries.js';
 import { NodeAnswers } from '../../src/runtime/node-answers.js';
 import type { ShardAnswers, ShardQuestion } from '../../src/runtime/questions.js';
@@ -23,6 +24,9 @@ function setUp(reply: Reply, down: readonly number[] = []): { answers: NodeAnswe
     shape: { groups: 16, groupLanes: SHARDS, lanes: SHARDS },
     catalogue: one.streams,
     enquiries,
+    reader: one.copy.reader,
+    clock: new SystemClock(),
+    propose: (commands) => Promise.resolve(one.apply(commands)),
     askCluster: (question) => Promise.resolve({ asked: question.verb }),
   });
   return { answers, one };

@@ -89,11 +89,7 @@ export const ACL_RULES: ResourceQuestions<AclRule, UserKey> = resourceQuestions<
       .min(1)
       .default(['publish', 'subscribe']),
     filter: z.string().min(1).max(65_535).describe('Topics; ${clientid} and ${username} stand for those of the client'),
-    qos: z
-      .array(z.int().min(0).max(2))
-      .max(3)
-      .default([])
-      .describe('Empty: all'),
+    qos: z.array(z.int().min(0).max(2)).max(3).default([]).describe('Empty: all'),
     retain: z.enum(['any', 'retained', 'plain']).default('any').describe('Publishes with the retain flag, without, or both'),
   },
   key: { tenant: tenantAsk, name },

@@ -1,10 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { SettingsInput } from '../../settings/parse.js';
 import { type CommandLineEnd, EXIT } from '../command-line.js';
+import { MQTT } from './mqtt/group.js';
+import type { VerbGroup } from './verb.js';
 import { type CtlAction, type Flags, TOPICS, type VerbPage } from './verbs.js';
 
 /*
-  robust-ctl <topic> <verb> [name] [--config file] [--data-path directory] [--set section.key=value]... [-o json]
+  robust-ctl <topic> [topic] <verb> [name] [--config file] [--data-path directory] [--set section.key=value]... [-o json]
 */
 
 export interface CtlLine {
@@ -40,6 +42,9 @@ export function parseCtlLine(args: readonly string[], version: string): CtlLine 
         line = found;
       });
   }
+  addGroup(program, MQTT, (found) => {
+    line = found;
+  });
   try {
     program.parse(args, { from: 'user' });
   } catch (error) {
@@ -55,32 +60,65 @@ export function isCtlLine(parsed: CtlLine | CommandLineEnd): parsed is CtlLine {
 }
 
 function addVerb(group: Command, page: VerbPage, take: (line: CtlLine) => void): void {
-  const command = group
-    .command(page.verb)
-    .summary(page.summary)
-    .description(page.description ?? page.summary);
-  if (page.name !== null) command.argument(`<${page.name}>`);
-  for (const option of page.options) command.addOption(option);
-  command
-    .addOption(new Option('--config <file>', 'settings file of the broker; without it the defaults hold'))
-    .addOption(new Option('--data-path <directory>', 'its data_path, if it is all that differs'))
-    .addOption(new Option('--set <section.key=value>', 'one of its settings; may be repeated').argParser(appendTo));
+  const command = begin(group, page, page.name === null ? [] : [`<${page.name}>`]);
   const hasOutputFile = page.options.some(({ long }) => long === '--output');
-  if (!hasOutputFile)
-    command.addOption(new Option('-o, --output <form>', 'table, or json for programs').choices(['table', 'json']).default('table'));
-  else command.addOption(new Option('-o <form>', 'json is the only form').choices(['json']).hideHelp());
+  addSharedOptions(command, hasOutputFile);
   command.addHelpText('after', examplesText(page.examples));
   command.action((...given: unknown[]) => {
     const flags: Flags = command.opts();
     const name = page.name === null ? '' : String(given[0]);
-    const action = page.action(name, flags);
-    if (typeof action === 'string') return command.error(`error: ${action}`, { exitCode: EXIT.usage });
-    const at = flags.dataPath === undefined ? [] : [`data_path=${flags.dataPath}`];
-    take({
-      action,
-      input: { configPath: flags.config ?? null, assignments: [...(flags.set ?? []), ...at] },
-      form: !hasOutputFile && flags.output === 'json' ? 'json' : 'table',
+    finish(command, page.action(name, flags), hasOutputFile, take);
+  });
+}
+
+function addGroup(above: Command, { topic, summary, verbs, groups = [] }: VerbGroup, take: (line: CtlLine) => void): void {
+  const group = above.command(topic).summary(summary).description(summary);
+  const pages = [...groups.map((below) => below.verbs[0]), ...verbs].slice(0, 3);
+  group.addHelpText('after', examplesText(pages.map(({ examples }) => examples[0])));
+  for (const below of groups) addGroup(group, below, take);
+  for (const page of verbs) {
+    const command = begin(group, page, page.args);
+    addSharedOptions(command, false);
+    command.addHelpText('after', examplesText(page.examples));
+    command.action((...given: unknown[]) => {
+      const args = given.slice(0, page.args.length).flatMap((arg) => (typeof arg === 'string' ? [arg] : []));
+      const run = page.prepare(args, command.opts());
+      finish(command, typeof run === 'string' ? run : { kind: 'run', run }, false, take);
     });
+  }
+}
+
+type PageHead = Pick<VerbPage, 'verb' | 'summary' | 'description' | 'options'>;
+
+function begin(group: Command, page: PageHead, args: readonly string[]): Command {
+  const command = group
+    .command(page.verb)
+    .summary(page.summary)
+    .description(page.description ?? page.summary);
+  for (const arg of args) command.argument(arg);
+  for (const option of page.options) command.addOption(option);
+  return command;
+}
+
+/** Which broker is meant, and how the answer is shown. */
+function addSharedOptions(command: Command, hasOutputFile: boolean): void {
+  command
+    .addOption(new Option('--config <file>', 'settings file of the broker; without it the defaults hold'))
+    .addOption(new Option('--data-path <directory>', 'its data_path, if it is all that differs'))
+    .addOption(new Option('--set <section.key=value>', 'one of its settings; may be repeated').argParser(appendTo));
+  if (!hasOutputFile)
+    command.addOption(new Option('-o, --output <form>', 'table, or json for programs').choices(['table', 'json']).default('table'));
+  else command.addOption(new Option('-o <form>', 'json is the only form').choices(['json']).hideHelp());
+}
+
+function finish(command: Command, action: CtlAction | string, hasOutputFile: boolean, take: (line: CtlLine) => void): void {
+  if (typeof action === 'string') command.error(`error: ${action}`, { exitCode: EXIT.usage });
+  const flags: Flags = command.opts();
+  const at = flags.dataPath === undefined ? [] : [`data_path=${flags.dataPath}`];
+  take({
+    action,
+    input: { configPath: flags.config ?? null, assignments: [...(flags.set ?? []), ...at] },
+    form: !hasOutputFile && flags.output === 'json' ? 'json' : 'table',
   });
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Answer } from '../../admin/questions/mqtt-sessions.js';
+import type { Question } from '../../admin/questions/question.js';
 import { BrokerError } from '../../base/errors.js';
 import { notRunning } from '../background.js';
 import { askControl } from '../control-client.js';
@@ -21,7 +22,16 @@ export class NodeClient {
   async ask<T>(question: ControlQuestion, schema: z.ZodType<T>): Promise<T> {
     const answer = await askControl(this.dataPath, question, ANSWER_MS_MAX);
     if (answer === null) throw notRunning(this.dataPath);
-    const checked = schema.safeParse(answer.body);
+    return this.#checked(answer.body, schema);
+  }
+
+  /** One of admin/questions. @throws as `ask`. */
+  put<A extends object, R extends object>(question: Question<A, R>, ask: A): Promise<R> {
+    return this.ask({ verb: 'ask', question: question.name, ask }, question.answers);
+  }
+
+  #checked<T>(body: unknown, schema: z.ZodType<T>): T {
+    const checked = schema.safeParse(body);
     if (checked.success) return checked.data;
     throw new BrokerError('RMQ-1015', '(the answer is not understood)', { cause: checked.error, cure: 'Use the robust-ctl of the server' });
   }

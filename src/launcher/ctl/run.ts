@@ -44,6 +44,8 @@ async function runAction({ action, input, form }: CtlLine, terminal: Terminal, j
   const node = new NodeClient(loadSettings(input).settings.data_path);
   const call = { node, form, terminal };
   switch (action.kind) {
+    case 'run':
+      return await action.run(call);
     case 'stream-list':
       return await listStreams({ ...call, action });
     case 'stream-describe':

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { BrokerError, systemCodeOf } from '../../base/errors.js';
 
 /** Where a command writes, and whom it can ask. */
@@ -14,6 +15,8 @@ export interface Terminal {
   readonly signal: AbortSignal;
   /** True for yes. */
   confirm(question: string): Promise<boolean>;
+  /** A line that nobody sees being typed; empty if there was none. */
+  secret(question: string): Promise<string>;
 }
 
 /** That of this process. */
@@ -31,7 +34,8 @@ export function processTerminal(): Terminal {
     isInteractive: stdin.isTTY === true && stderr.isTTY === true,
     hasProgress: stderr.isTTY === true,
     signal: abort.signal,
-    confirm: (question) => askOnTerminal(question, abort.signal),
+    confirm: async (question) => /^y(es)?$/i.test(await askOnTerminal(`${question} [y/N] `, abort.signal, true)),
+    secret: (question) => askOnTerminal(`${question}: `, abort.signal, false),
   };
 }
 
@@ -53,15 +57,22 @@ function writeOut(text: string, signal: AbortSignal): Promise<void> {
   });
 }
 
-function askOnTerminal(question: string, signal: AbortSignal): Promise<boolean> {
+/** @returns the line without blanks around it; empty if it was interrupted. */
+function askOnTerminal(question: string, signal: AbortSignal, isShown: boolean): Promise<string> {
   return new Promise((resolve) => {
-    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    // What is typed comes back by `output`; for a secret that is nowhere.
+    const output = isShown ? process.stderr : new Writable({ write: (_chunk, _encoding, done) => done() });
+    if (!isShown) process.stderr.write(question);
+    const lines = createInterface({ input: process.stdin, output, terminal: true });
     const close = (): void => lines.close();
     signal.addEventListener('abort', close, { once: true });
     lines.on('SIGINT', close);
-    lines.on('close', () => resolve(false)); // Without effect if it was answered before.
-    lines.question(`${question} [y/N] `, (answer) => {
-      resolve(/^y(es)?$/i.test(answer.trim()));
+    lines.on('close', () => {
+      if (!isShown) process.stderr.write('\n');
+      resolve(''); // Without effect if it was answered before.
+    });
+    lines.question(isShown ? question : '', (answer) => {
+      resolve(isShown ? answer.trim() : answer);
       lines.close();
     });
   });

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { faultsOfStream, STREAM_SCHEMA, type StreamSettings } from '../../settings/journal-schema.js';
 import { parseDuration } from '../../settings/units.js';
+import { appendList, type RunCall, wholeNumber } from './verb.js';
 
 /* Every verb of robust-ctl: what it takes, what its help says, and what it comes to. */
 
@@ -21,7 +22,9 @@ export type CtlAction =
   | { readonly kind: 'cluster-transfer'; readonly node: string }
   | { readonly kind: 'journal-status' }
   | { readonly kind: 'journal-verify' }
-  | { readonly kind: 'journal-repair'; readonly isConfirmed: boolean };
+  | { readonly kind: 'journal-repair'; readonly isConfirmed: boolean }
+  /** Of a verb that is one piece: verb.ts. */
+  | { readonly kind: 'run'; readonly run: (call: RunCall) => Promise<number> };
 
 export interface TailAction {
   readonly kind: 'stream-tail';
@@ -314,16 +317,6 @@ function createAction(name: string, flags: Flags): CtlAction | string {
   }
   const [fault] = faultsOfStream(checked.data);
   return fault ?? { kind: 'stream-create', stream: checked.data };
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,15}$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('It is no whole number.');
-  return value;
-}
-
-function appendList(text: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), ...text.split(',').map((part) => part.trim())];
 }
 
 function tailStart(text: string): TailStart {

@@ -28,6 +28,7 @@ import {
 } from './inspection.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
+import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { onRightsChanged } from './rights.js';
@@ -126,6 +127,11 @@ export class MqttEngine implements ProtocolEngine {
   /** Within a turn. */
   endSession(clientId: string, done: () => void): boolean {
     return endSessionByOperator(this.#context, clientId, done);
+  }
+
+  /** Within a turn. See operator/questions.ts. */
+  answerOperator(name: OperatorQuestionName, ask: unknown): unknown {
+    return answerOperator(this.#context, name, ask);
   }
 
   get counters(): Readonly<MqttCounters> {

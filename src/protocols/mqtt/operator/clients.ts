@@ -72,7 +72,7 @@ export function showClient(context: MqttContext, { key }: { readonly key: string
     keepAliveSeconds: Math.floor(connection.silenceTicksMax / TICKS_PER_KEEP_ALIVE_SECOND),
     expirySeconds: session.expirySeconds === EXPIRY_NEVER ? null : session.expirySeconds,
     subscriptions: context.broker.subscriptionsOf(session).length,
-    queued: session.queue?.count ?? 0,
+    queued: session.queue?.length ?? 0,
     inFlight: session.outbound?.inFlight ?? 0,
     outputBytes: context.transport.outputBytesOf(connection.id),
     isCongested: session.isCongested,

@@ -1,0 +1,35 @@
+import { deleteSession, listSessions, showSession } from '../session-verbs.js';
+import { type LimitFlag, limit, pattern, type VerbGroup, verb, type YesFlag, yes } from '../verb.js';
+
+/** The same as `robust-ctl session`. */
+export const SESSIONS: VerbGroup = {
+  topic: 'session',
+  summary: 'Sessions, whether their clients are there or away',
+  verbs: [
+    verb<LimitFlag & { readonly match: string }>({
+      verb: 'list',
+      summary: 'List sessions: who is connected or since when away, and what waits for them',
+      args: [],
+      options: [limit(), pattern('--match <pattern>', 'client identifiers')],
+      examples: ['mqtt session list', "mqtt session list --match 'sensor-*' --limit 1000", 'mqtt session list -o json'],
+      run: (call, _args, { limit: count, match }) => listSessions({ ...call, action: { kind: 'session-list', limit: count, match } }),
+    }),
+    verb({
+      verb: 'show',
+      summary: 'Show all of one session: subscriptions, will, positions in the logs, counters',
+      args: ['<client-id>'],
+      options: [],
+      examples: ['mqtt session show sensor-17', 'mqtt session show sensor-17 -o json', 'mqtt session show sensor-17 --data-path ./data'],
+      run: (call, [clientId]) => showSession({ ...call, action: { kind: 'session-show', clientId } }),
+    }),
+    verb<YesFlag>({
+      verb: 'delete',
+      summary: 'End a session and its connection; what waits for it is lost',
+      args: ['<client-id>'],
+      options: [yes()],
+      examples: ['mqtt session delete sensor-17', 'mqtt session delete sensor-17 --yes', 'mqtt session delete sensor-17 --yes -o json'],
+      run: (call, [clientId], flags) =>
+        deleteSession({ ...call, action: { kind: 'session-delete', clientId, isConfirmed: flags.yes === true } }),
+    }),
+  ],
+};

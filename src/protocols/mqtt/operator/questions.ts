@@ -1,0 +1,42 @@
+import type { MqttContext } from '../context.js';
+import { disconnectClient, listClients, showClient } from './clients.js';
+import { deleteRetained, listRetained, showRetained } from './retained.js';
+import { addSubscription, listSubscriptions, removeSubscription } from './subscriptions.js';
+
+/*
+  What main asks the MQTT engine of a shard for operators. Each is a function of the context and of plain data, which answers with plain data, at
+  once or later; it runs in a turn of its own, so it may change things. Add yours here, and whoever knows main can ask it.
+*/
+export interface OperatorQuestions {
+  readonly clients: typeof listClients;
+  readonly client: typeof showClient;
+  readonly 'disconnect-client': typeof disconnectClient;
+  readonly subscriptions: typeof listSubscriptions;
+  readonly 'add-subscription': typeof addSubscription;
+  readonly 'remove-subscription': typeof removeSubscription;
+  readonly retained: typeof listRetained;
+  readonly 'retained-of': typeof showRetained;
+  readonly 'delete-retained': typeof deleteRetained;
+}
+
+const OPERATOR_QUESTIONS: OperatorQuestions = {
+  clients: listClients,
+  client: showClient,
+  'disconnect-client': disconnectClient,
+  subscriptions: listSubscriptions,
+  'add-subscription': addSubscription,
+  'remove-subscription': removeSubscription,
+  retained: listRetained,
+  'retained-of': showRetained,
+  'delete-retained': deleteRetained,
+};
+
+export type OperatorQuestionName = keyof OperatorQuestions;
+export type OperatorAsk<N extends OperatorQuestionName> = Parameters<OperatorQuestions[N]>[1];
+export type OperatorAnswer<N extends OperatorQuestionName> = Awaited<ReturnType<OperatorQuestions[N]>>;
+
+/** Within a turn. The same build asks, in the form of the name. */
+export function answerOperator(context: MqttContext, name: OperatorQuestionName, ask: unknown): unknown {
+  const answer = OPERATOR_QUESTIONS[name] as (context: MqttContext, ask: unknown) => unknown;
+  return answer(context, ask);
+}
