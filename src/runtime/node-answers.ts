@@ -182,7 +182,7 @@ export class NodeAnswers {
     const { bodies, silent } = await this.#poll.all({ kind: 'sessions', after, limit, match });
     const total = bodies.reduce((sum, [, { total: ofShard }]) => sum + ofShard, 0);
     const all = bodies.flatMap(([shard, { sessions }]) => sessions.map((session) => ({ shard, session })));
-    all.sort((a, b) => (a.session.clientId < b.session.clientId ? -1 : 1));
+    all.sort((a, b) => (a.session.key < b.session.key ? -1 : 1));
     const first = all.slice(0, limit);
     const waiting = await this.#waitingOf(
       first.map(({ session }) => session),

@@ -118,6 +118,7 @@ export type NodeQuestion =
   | { readonly verb: 'stream-read'; readonly stream: StreamId; readonly from: readonly PartitionPlace[] }
   | { readonly verb: 'stream-seek'; readonly stream: StreamId; readonly timestampMs: number }
   | { readonly verb: 'session-list'; readonly after: string; readonly limit: number; readonly match: string }
+  /** `clientId` is the key of the session (base/tenant-names.ts): in the tenant `default` the two are the same. */
   | { readonly verb: 'session-show'; readonly clientId: string }
   | { readonly verb: 'session-delete'; readonly clientId: string }
   | { readonly verb: 'journal-status' }

@@ -1,10 +1,13 @@
 import { z } from 'zod';
-import { type Page, type PageAsk, pageAsk, pageOf, type Question } from './question.js';
+import { type Page, type PageAsk, pageAsk, pageOf, type Question, tenantAsk } from './question.js';
 
 /* Sessions of MQTT clients, whether the client is there or away. */
 
 export interface SessionRow {
+  /** Where a list goes on. */
+  readonly key: string;
   readonly clientId: string;
+  readonly tenant: string;
   readonly shard: number;
   readonly state: string;
   readonly sinceMs: number | null;
@@ -19,7 +22,9 @@ export interface SessionRow {
 }
 
 const sessionRow = {
+  key: z.string(),
   clientId: z.string(),
+  tenant: z.string(),
   shard: z.int(),
   state: z.string(),
   sinceMs: z.number().nullable(),
@@ -88,11 +93,20 @@ export interface SessionsAsk extends PageAsk {
   readonly match: string;
 }
 
-const clientId = z.string().max(65_535).describe('Client identifier');
+/** One session. */
+export interface SessionAsk {
+  readonly clientId: string;
+  readonly tenant: string;
+}
+
+const sessionAsk: z.ZodType<SessionAsk> = z.strictObject({
+  clientId: z.string().max(65_535).describe('Client identifier'),
+  tenant: tenantAsk,
+});
 
 export const SESSIONS: Question<SessionsAsk, Page<SessionRow>> = {
   name: 'mqtt-session-list',
-  summary: 'Lists sessions, by client identifier',
+  summary: 'Lists sessions, by tenant and client identifier',
   asks: z.strictObject({
     ...pageAsk,
     match: z.string().max(65_535).default('').describe('Client identifiers; * and ? stand for any'),
@@ -101,18 +115,18 @@ export const SESSIONS: Question<SessionsAsk, Page<SessionRow>> = {
   http: { method: 'GET', path: '/mqtt/sessions' },
 };
 
-export const SESSION_SHOW: Question<{ readonly clientId: string }, Answer & { readonly session: SessionPage }> = {
+export const SESSION_SHOW: Question<SessionAsk, Answer & { readonly session: SessionPage }> = {
   name: 'mqtt-session-show',
   summary: 'Shows all of one session',
-  asks: z.strictObject({ clientId }),
+  asks: sessionAsk,
   answers: SESSION_PAGE,
   http: { method: 'GET', path: '/mqtt/sessions/{clientId}' },
 };
 
-export const SESSION_DELETE: Question<{ readonly clientId: string }, { readonly clientId: string }> = {
+export const SESSION_DELETE: Question<SessionAsk, { readonly clientId: string }> = {
   name: 'mqtt-session-delete',
   summary: 'Ends a session and its connection; what waits for it is lost',
-  asks: z.strictObject({ clientId }),
+  asks: sessionAsk,
   answers: SESSION_END,
   http: { method: 'DELETE', path: '/mqtt/sessions/{clientId}' },
 };

@@ -14,7 +14,7 @@ export async function listSessions({ action, node, form, terminal }: Call<'sessi
   let total = 0;
   while (sessions.length < limit) {
     const wanted = Math.min(limit - sessions.length, SESSIONS_MAX);
-    const answer = await node.ask({ verb: 'session-list', after: sessions.at(-1)?.clientId ?? '', limit: wanted, match }, SESSION_LIST);
+    const answer = await node.ask({ verb: 'session-list', after: sessions.at(-1)?.key ?? '', limit: wanted, match }, SESSION_LIST);
     sessions.push(...answer.sessions);
     total = answer.total;
     for (const shard of answer.silent) silent.add(shard);
@@ -22,7 +22,7 @@ export async function listSessions({ action, node, form, terminal }: Call<'sessi
   }
   if (form === 'json') await terminal.out(json({ sessions, total, silent: [...silent] }));
   else {
-    const head = ['CLIENT ID', 'STATE', 'SINCE', '>SHARD', '>SUBSCRIPTIONS', '>WAITING', '>IN FLIGHT', 'EXPIRY'];
+    const head = ['CLIENT ID', 'TENANT', 'STATE', 'SINCE', '>SHARD', '>SUBSCRIPTIONS', '>WAITING', '>IN FLIGHT', 'EXPIRY'];
     await terminal.out(columns(head, sessions.map(rowOf)));
     if (sessions.length < total) terminal.err(`${numberText(sessions.length)} of ${counted(total, 'session')}; --limit shows more\n`);
   }
@@ -39,16 +39,17 @@ export async function deleteSession({ action, node, form, terminal }: Call<'sess
   const { clientId, isConfirmed } = action;
   const { session } = await node.ask({ verb: 'session-show', clientId }, SESSION_PAGE);
   const what = session.state === 'away' ? 'the session' : 'the session, and the connection,';
-  await confirm(terminal, isConfirmed, `End ${what} of "${clientId}"? ${counted(session.waiting, 'message')} that wait are lost.`);
+  await confirm(terminal, isConfirmed, `End ${what} of "${session.clientId}"? ${counted(session.waiting, 'message')} that wait are lost.`);
   const answer = await node.ask({ verb: 'session-delete', clientId }, SESSION_END);
-  await terminal.out(form === 'json' ? json(answer) : `ended the session of "${clientId}"\n`);
+  await terminal.out(form === 'json' ? json(answer) : `ended the session of "${session.clientId}"\n`);
   return EXIT.ok;
 }
 
 function rowOf(session: SessionRow): string[] {
-  const { clientId, state, sinceMs, shard, subscriptions, inFlight } = session;
+  const { clientId, tenant, state, sinceMs, shard, subscriptions, inFlight } = session;
   return [
     clientId === '' ? '""' : clientId,
+    tenant,
     state,
     secondText(sinceMs),
     String(shard),
@@ -60,9 +61,10 @@ function rowOf(session: SessionRow): string[] {
 }
 
 function pageText(session: SessionPage): string {
-  const { clientId, state, sinceMs, shard, version, isDurable, inFlight, queuedBytes, filters, cursors, will, counters } = session;
+  const { clientId, tenant, state, sinceMs, shard, version, isDurable, inFlight, queuedBytes, filters, cursors, will, counters } = session;
   const page = facts([
     ['Client', clientId],
+    ['Tenant', tenant],
     ['State', `${state} since ${secondText(sinceMs)}`],
     ['Shard', String(shard)],
     ['Protocol', version === 5 ? 'MQTT 5.0' : 'MQTT 3.1.1 or older'],

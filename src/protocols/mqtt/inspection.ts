@@ -1,3 +1,4 @@
+import { plainFilter } from '../../base/tenant-names.js';
 import type { ShardId, SubscribeRequest } from '../../broker/ports.js';
 import type { GroupId, Sequence } from '../../journal/ports.js';
 import { endConnection } from './close.js';
@@ -7,6 +8,7 @@ import type { DurableSession } from './durable/durable-session.js';
 import { wantedOf } from './durable/serve-pull.js';
 import { whenDurable } from './durable/turn.js';
 import { matchesGlob } from './glob.js';
+import { FirstKeys } from './operator/first-keys.js';
 import { EXPIRY_NEVER, type MqttSession } from './session.js';
 import { endSession } from './session-end.js';
 
@@ -26,7 +28,10 @@ export interface Backlog {
 }
 
 export interface SessionSummary {
+  /** By which the tables know it: base/tenant-names.ts. */
+  readonly key: string;
   readonly clientId: string;
+  readonly tenant: string;
   readonly state: 'connected' | 'connecting' | 'away';
   /** Milliseconds since the epoch; null: not known, for the session never expires. */
   readonly sinceMs: number | null;
@@ -65,39 +70,36 @@ export interface SessionDetails extends SessionSummary {
   readonly counters: { readonly acknowledged: number; readonly received: number; readonly gap: number };
 }
 
-/** The first sessions behind `after` that match, by client identifier, and how many match in all. */
+/** The first sessions whose keys are behind `after` and whose client identifiers match, and how many match in all. */
 export function listSessions(
   context: MqttContext,
   after: string,
   limit: number,
   match: string,
 ): { readonly sessions: readonly SessionSummary[]; readonly total: number } {
-  const first: string[] = [];
+  const first = new FirstKeys(after, limit);
   let total = 0;
-  for (const clientId of context.sessions.keys()) {
+  for (const [key, { clientId }] of context.sessions) {
     if (match !== '' && !matchesGlob(match, clientId)) continue;
     total += 1;
-    if (clientId <= after) continue;
-    if (first.length === limit && clientId >= first[limit - 1]) continue;
-    first.splice(placeOf(first, clientId), 0, clientId);
-    if (first.length > limit) first.pop();
+    first.offer(key);
   }
-  const sessions = first.flatMap((clientId) => {
-    const session = context.sessions.get(clientId);
+  const sessions = first.keys.flatMap((key) => {
+    const session = context.sessions.get(key);
     return session === undefined ? [] : [summaryOf(context, session)];
   });
   return { sessions, total };
 }
 
-export function showSession(context: MqttContext, clientId: string): SessionDetails | null {
-  const session = context.sessions.get(clientId);
+export function showSession(context: MqttContext, key: string): SessionDetails | null {
+  const session = context.sessions.get(key);
   if (session === undefined) return null;
   const { durable } = session;
   const will = session.connection?.will ?? session.pendingWill;
   return {
     ...summaryOf(context, session),
     queuedBytes: session.queue?.bytes ?? 0,
-    filters: context.broker.subscriptionsOf(session),
+    filters: context.broker.subscriptionsOf(session).map(({ filter, options }) => ({ filter: plainFilter(filter), options })),
     cursors: [...(durable?.cursors.values() ?? [])].map(({ group, owner, floor, next, length, isLive }) => {
       return { group, owner, floor, next, taken: length, isLive };
     }),
@@ -126,8 +128,8 @@ export function countBacklogs(context: MqttContext, positions: readonly SessionP
 }
 
 /** As if it had expired now; a client that is there hears why. `done` when it is gone for good. False: there is none of this name. */
-export function endSessionByOperator(context: MqttContext, clientId: string, done: () => void): boolean {
-  const session = context.sessions.get(clientId);
+export function endSessionByOperator(context: MqttContext, key: string, done: () => void): boolean {
+  const session = context.sessions.get(key);
   if (session === undefined) return false;
   const isKept = session.durable !== null;
   if (session.connection !== null) endConnection(context, session.connection, REASON.administrativeAction, 'an operator ended the session');
@@ -143,7 +145,9 @@ function summaryOf(context: MqttContext, session: MqttSession): SessionSummary {
   const isAway = session.connection === null;
   const isForEver = expirySeconds === EXPIRY_NEVER;
   return {
+    key: session.key,
     clientId: session.clientId,
+    tenant: session.tenant,
     state: session.slot >= 0 ? 'connected' : isAway ? 'away' : 'connecting',
     sinceMs: !isAway ? session.claimedAtMs : isForEver ? null : endsAtMs - expirySeconds * 1000,
     expirySeconds: isForEver ? null : expirySeconds,
@@ -168,16 +172,4 @@ function positionOf(durable: DurableSession): SessionPosition | null {
   });
   if (groups.length === 0 || durable.filters.size === 0) return null;
   return { filters: [...durable.filters].map(([filter, since]) => [filter, [...since]] as const), groups };
-}
-
-/** Where an identifier belongs in a sorted list. */
-function placeOf(sorted: readonly string[], clientId: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle] < clientId) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

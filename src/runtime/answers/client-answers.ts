@@ -8,9 +8,9 @@ import {
 } from '../../admin/questions/mqtt-clients.js';
 import type { Done, Page } from '../../admin/questions/question.js';
 import { BrokerError } from '../../base/errors.js';
+import { sessionKey } from '../../base/tenant-names.js';
 import type { ShardId } from '../../broker/ports.js';
 import type { ClientFacts } from '../../protocols/mqtt/operator/clients.js';
-import { sessionKeyOf } from '../../protocols/mqtt/operator/names.js';
 import { type Answerer, type AskedNode, answerer } from './answerer.js';
 import { cursorOf, mergePages, partsOf } from './pages.js';
 
@@ -28,7 +28,7 @@ async function listClients(node: AskedNode, { after, limit, ...wanted }: ClientL
 }
 
 async function showClient(node: AskedNode, { tenant, clientId }: ClientAsk): Promise<{ readonly client: ClientRow }> {
-  const { bodies, silent } = await node.askAll('client', { key: sessionKeyOf(tenant, clientId) });
+  const { bodies, silent } = await node.askAll('client', { key: sessionKey(tenant, clientId) });
   for (const [shard, facts] of bodies) if (facts !== null) return { client: rowOf(facts, shard) };
   throw noClient(clientId, silent);
 }

@@ -12,13 +12,14 @@ import {
 } from '../../admin/questions/mqtt-retained.js';
 import type { Done, Page } from '../../admin/questions/question.js';
 import { BrokerError } from '../../base/errors.js';
+import { plainName, routingFilter, routingName } from '../../base/tenant-names.js';
 import type { RetainedFacts } from '../../protocols/mqtt/operator/retained.js';
 import { type Answerer, type AskedNode, answerer } from './answerer.js';
 import { cursorOf, mergePages, partsOf } from './pages.js';
 
 async function listRetained(node: AskedNode, { after, limit, tenant, filter }: RetainedListAsk): Promise<Page<RetainedRow>> {
   const [seen] = partsOf(after, 1);
-  const { bodies, silent } = await node.askAll('retained', { after: seen, limit, filter });
+  const { bodies, silent } = await node.askAll('retained', { after: seen, limit, filter: routingFilter(tenant, filter) });
   const pages = bodies.map(([, { retained, isCut }]) => ({ rows: retained, isCut }));
   const { rows, isCut } = mergePages(pages, limit, ({ topic }) => topic);
   const last = rows.at(-1);
@@ -27,7 +28,7 @@ async function listRetained(node: AskedNode, { after, limit, tenant, filter }: R
 
 async function showRetained(node: AskedNode, { tenant, topic }: RetainedAsk): Promise<{ readonly message: RetainedMessage }> {
   checkTopic(topic);
-  const { bodies, silent } = await node.askAll('retained-of', { topic });
+  const { bodies, silent } = await node.askAll('retained-of', { topic: routingName(tenant, topic) });
   for (const [, found] of bodies) {
     if (found === null) continue;
     const { payload, ...facts } = found;
@@ -36,15 +37,15 @@ async function showRetained(node: AskedNode, { tenant, topic }: RetainedAsk): Pr
   throw noMessage(topic, silent);
 }
 
-async function deleteRetained(node: AskedNode, { topic }: RetainedAsk): Promise<Done> {
+async function deleteRetained(node: AskedNode, { tenant, topic }: RetainedAsk): Promise<Done> {
   checkTopic(topic);
-  const { bodies, silent } = await node.askAll('delete-retained', { filter: topic });
+  const { bodies, silent } = await node.askAll('delete-retained', { filter: routingName(tenant, topic) });
   if (bodies.every(([, count]) => count === 0)) throw noMessage(topic, silent);
   return { text: `deleted the retained message of ${topic}` };
 }
 
-function rowOf(tenant: string, { expiresAtMs, ...facts }: RetainedFacts): RetainedRow {
-  return { tenant, ...facts, expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs };
+function rowOf(tenant: string, { topic, expiresAtMs, ...facts }: RetainedFacts): RetainedRow {
+  return { tenant, topic: plainName(topic), ...facts, expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs };
 }
 
 /** As JSON carries it. */
@@ -67,8 +68,8 @@ export const RETAINED_ANSWERS: readonly Answerer[] = [
   answerer(RETAINED_LIST, listRetained),
   answerer(RETAINED_SHOW, showRetained),
   answerer(RETAINED_DELETE, deleteRetained),
-  answerer(RETAINED_CLEAR, async (node, { filter }) => {
-    const { bodies, silent } = await node.askAll('delete-retained', { filter });
+  answerer(RETAINED_CLEAR, async (node, { tenant, filter }) => {
+    const { bodies, silent } = await node.askAll('delete-retained', { filter: routingFilter(tenant, filter) });
     return { deleted: bodies.reduce((sum, [, count]) => sum + count, 0), silent };
   }),
 ];

@@ -1,13 +1,11 @@
 import { USER_DELETE, USER_LIST, USER_PUT, type UserPutAsk, type UserRow } from '../../admin/questions/mqtt-access.js';
 import type { Done } from '../../admin/questions/question.js';
 import type { Kept } from '../../admin/questions/resources.js';
+import type { Credentials } from '../../auth/passwords/credentials.js';
 import { BrokerError } from '../../base/errors.js';
 import type { ResourceRecord } from '../../metadata/catalogue/resources.js';
 import { type Answerer, type AskedNode, answerer } from './answerer.js';
 import { change, listOf } from './resource-answers.js';
-
-/** OWASP's least for argon2id; kibibytes. The hash says what it was made with, so it may change. */
-const ARGON2ID = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 async function putUser(node: AskedNode, ask: UserPutAsk): Promise<Done> {
   const { tenant, name, password, when } = ask;
@@ -19,7 +17,7 @@ async function putUser(node: AskedNode, ask: UserPutAsk): Promise<Done> {
   const value = {
     tenant,
     name,
-    passwordHash: password === null ? (known?.passwordHash ?? '') : await hashOf(password),
+    ...(password === null ? { passwordHash: known?.passwordHash ?? '', scram: known?.scram ?? [] } : await credentialsOf(password)),
     isSuperuser: ask.isSuperuser ?? known?.isSuperuser ?? false,
     comment: ask.comment ?? known?.comment ?? '',
   };
@@ -28,13 +26,18 @@ async function putUser(node: AskedNode, ask: UserPutAsk): Promise<Done> {
   return { text: `${known === null ? 'made' : 'changed'} user "${name}"` };
 }
 
-async function hashOf(password: string): Promise<string> {
-  if (password === '') return '';
-  const { hash } = await import('@node-rs/argon2'); // Threads of libuv compute it. The default algorithm is argon2id.
-  return await hash(password, ARGON2ID);
+/** Threads of libuv compute it. @throws BrokerError RMQ-1036. */
+async function credentialsOf(password: string): Promise<Credentials> {
+  if (password === '') return { passwordHash: '', scram: [] };
+  const { makeCredentials } = await import('../../auth/passwords/credentials.js');
+  try {
+    return await makeCredentials(password);
+  } catch (error) {
+    throw new BrokerError('RMQ-1036', '(password: it has characters that no mechanism can carry)', { cause: error });
+  }
 }
 
-function rowOf({ passwordHash, ...user }: ResourceRecord<'user'>): Kept<UserRow> {
+function rowOf({ passwordHash, scram: _, ...user }: ResourceRecord<'user'>): Kept<UserRow> {
   return { ...user, hasPassword: passwordHash !== '' };
 }
 

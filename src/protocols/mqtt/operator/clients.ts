@@ -1,10 +1,10 @@
+import { sessionKey } from '../../../base/tenant-names.js';
 import { endConnection } from '../close.js';
 import { REASON } from '../constants.js';
 import type { MqttContext } from '../context.js';
 import { matchesGlob } from '../glob.js';
 import { EXPIRY_NEVER, type MqttSession } from '../session.js';
 import { FirstKeys } from './first-keys.js';
-import { sessionKeyOf, tenantOf, userOf } from './names.js';
 
 /* Clients of this shard that are connected, as operators see them. */
 
@@ -62,7 +62,7 @@ export function showClient(context: MqttContext, { key }: { readonly key: string
   return {
     key,
     clientId: session.clientId,
-    tenant: tenantOf(session),
+    tenant: session.tenant,
     user: userOf(session),
     address,
     port,
@@ -79,9 +79,14 @@ export function showClient(context: MqttContext, { key }: { readonly key: string
   };
 }
 
+/** Empty: nobody in particular. */
+function userOf(session: MqttSession): string {
+  return session.identity?.user ?? session.owner ?? '';
+}
+
 /** The client hears why. False: it is not connected here. */
 export function disconnectClient(context: MqttContext, ask: { readonly tenant: string; readonly clientId: string }): boolean {
-  const connection = context.sessions.get(sessionKeyOf(ask.tenant, ask.clientId))?.connection ?? null;
+  const connection = context.sessions.get(sessionKey(ask.tenant, ask.clientId))?.connection ?? null;
   if (connection === null) return false;
   endConnection(context, connection, REASON.administrativeAction, 'an operator ended the connection');
   return true;
@@ -91,7 +96,7 @@ function isWanted(context: MqttContext, session: MqttSession, { match, user, add
   const { connection } = session;
   if (connection === null || connection.phase !== 'connected') return false;
   if (match !== '' && !matchesGlob(match, session.clientId)) return false;
-  if (tenant !== '' && !matchesGlob(tenant, tenantOf(session))) return false;
+  if (tenant !== '' && !matchesGlob(tenant, session.tenant)) return false;
   if (user !== '' && !matchesGlob(user, userOf(session))) return false;
   if (address === '' && listener === '') return true;
   const origin = context.originOf(connection.id);

@@ -3,7 +3,7 @@ import type { MqttContext } from '../context.js';
 import { decodePublishProperties, PublishView } from '../decode-publish.js';
 import { FirstKeys } from './first-keys.js';
 
-/* Retained messages whose topics this shard owns, as operators see and delete them. */
+/* Retained messages whose topics this shard owns, as operators see and delete them. Topics and filters are routing names (base/tenant-names.ts). */
 
 const view = new PublishView();
 

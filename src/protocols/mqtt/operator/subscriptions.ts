@@ -1,3 +1,4 @@
+import { isRoutingName, plainFilter, routingFilter, sessionKey } from '../../../base/tenant-names.js';
 import type { SubscribeRequest, SubscriptionOptions } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
 import { addFilters, dropFilter } from '../durable/life.js';
@@ -7,7 +8,6 @@ import type { MqttSession } from '../session.js';
 import { checkFilter, parseShared } from '../topic-syntax.js';
 import { filterMatches } from './filter-matches.js';
 import { FirstKeys } from './first-keys.js';
-import { sessionKeyOf, tenantOf } from './names.js';
 
 /* Subscriptions of the sessions of this shard, as operators see and change them. */
 
@@ -44,7 +44,7 @@ export function listSubscriptions(context: MqttContext, ask: SubscriptionsAsk): 
   for (const [key, session] of context.sessions) {
     if (ask.afterFilter !== '' && key < ask.afterKey) continue;
     if (ask.match !== '' && !matchesGlob(ask.match, session.clientId)) continue;
-    if (ask.tenant !== '' && !matchesGlob(ask.tenant, tenantOf(session))) continue;
+    if (ask.tenant !== '' && !matchesGlob(ask.tenant, session.tenant)) continue;
     first.offer(key);
   }
   const subscriptions: SubscriptionFacts[] = [];
@@ -54,10 +54,11 @@ export function listSubscriptions(context: MqttContext, ask: SubscriptionsAsk): 
     const behind = key === ask.afterKey ? ask.afterFilter : '';
     const found = context.broker
       .subscriptionsOf(session)
+      .map(({ filter, options }) => ({ filter: plainFilter(filter), options }))
       .filter(({ filter }) => filter > behind && isWanted(filter, ask))
       .sort((left, right) => (left.filter < right.filter ? -1 : 1));
     for (const { filter, options } of found) {
-      subscriptions.push({ key, clientId: session.clientId, tenant: tenantOf(session), filter, ...options });
+      subscriptions.push({ key, clientId: session.clientId, tenant: session.tenant, filter, ...options });
     }
     if (subscriptions.length > ask.limit) return { subscriptions: subscriptions.slice(0, ask.limit), seenKey: key };
   }
@@ -76,12 +77,15 @@ export function addSubscription(
   context: MqttContext,
   ask: SubscriptionOptions & { readonly tenant: string; readonly clientId: string; readonly filter: string },
 ): Subscribed | Promise<Subscribed> {
-  const session = context.sessions.get(sessionKeyOf(ask.tenant, ask.clientId));
+  const session = context.sessions.get(sessionKey(ask.tenant, ask.clientId));
   if (session === undefined) return 'no-session';
   const check = checkFilter(ask.filter, context.limits.topicLevelsMax);
-  if (check !== 'ok' && check !== 'shared') return 'bad-filter';
+  if ((check !== 'ok' && check !== 'shared') || isRoutingName(parseShared(ask.filter)?.filter ?? ask.filter)) return 'bad-filter';
   const { qos, noLocal, retainAsPublished, retainHandling, identifier } = ask;
-  const request = { filter: ask.filter, options: { qos, noLocal, retainAsPublished, retainHandling, identifier } };
+  const request = {
+    filter: routingFilter(ask.tenant, ask.filter),
+    options: { qos, noLocal, retainAsPublished, retainHandling, identifier },
+  };
   return new Promise((resolve) => subscribe(context, session, request, resolve));
 }
 
@@ -98,10 +102,11 @@ export function removeSubscription(
   context: MqttContext,
   ask: { readonly tenant: string; readonly clientId: string; readonly filter: string },
 ): boolean | null {
-  const session = context.sessions.get(sessionKeyOf(ask.tenant, ask.clientId));
+  const session = context.sessions.get(sessionKey(ask.tenant, ask.clientId));
   if (session === undefined) return null;
-  const [existed] = context.broker.unsubscribe(session, [ask.filter]);
-  if (session.durable !== null) dropFilter(context, session.durable, ask.filter);
+  const filter = routingFilter(ask.tenant, ask.filter);
+  const [existed] = context.broker.unsubscribe(session, [filter]);
+  if (session.durable !== null) dropFilter(context, session.durable, filter);
   noteRecord(context, session);
   return existed;
 }
