@@ -135,8 +135,8 @@ export interface Broker<S> {
   persistRetained: (topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void) => void;
   /** At the start: a retained message that this shard has kept. */
   restoreRetained(message: StoredMessage): void;
-  /** Appends the retained messages of this shard whose topics match the filter. */
-  matchRetained(filter: string, into: StoredMessage[]): void;
+  /** Retained messages of this shard whose topics match the filter. */
+  retainedHere(filter: string): readonly StoredMessage[];
   readonly directory: SessionDirectory;
   /** Filters of sessions that outlive their connection. */
   readonly durable: DurableFilters;

@@ -148,10 +148,6 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   /** Of the topics this shard owns. */
-  matchRetained(filter: string, into: StoredMessage[]): void {
-    this.#retained.match(filter, this.#clock.nowMs(), into);
-  }
-
   get retainedCount(): number {
     return this.#retained.count;
   }
@@ -263,13 +259,13 @@ export class ShardBroker<S> implements Broker<S> {
     // §3.3.1.3: 0 always, 1 if the subscription is new, 2 never; §4.8.2: none for shared subscriptions.
     const wantsRetained = !shared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew));
     if (this.#links.shardCount === 1) {
-      order.settle(index, 'granted', isNew, wantsRetained ? this.#retainedHere(filter) : NO_MESSAGES);
+      order.settle(index, 'granted', isNew, wantsRetained ? this.retainedHere(filter) : NO_MESSAGES);
       return;
     }
     this.#rounds.start(filter, isAnnounced, wantsRetained, (retained) => order.settle(index, 'granted', isNew, retained));
   }
 
-  #retainedHere(filter: string): readonly StoredMessage[] {
+  retainedHere(filter: string): readonly StoredMessage[] {
     if (this.#retained.count === 0) return NO_MESSAGES;
     const messages: StoredMessage[] = [];
     this.#retained.match(filter, this.#clock.nowMs(), messages);
@@ -383,7 +379,7 @@ export class ShardBroker<S> implements Broker<S> {
     }
     if (ticket === NO_ANSWER) return;
     if (message.wantsRetained) {
-      this.#links.send(from, { kind: 'interest-added', ticket, retained: this.#retainedHere(filter) });
+      this.#links.send(from, { kind: 'interest-added', ticket, retained: this.retainedHere(filter) });
     } else {
       this.#relay.afterStored(from, () => this.#links.send(from, { kind: 'interest-added', ticket, retained: NO_MESSAGES }));
     }

@@ -93,7 +93,17 @@ test('node answers: a page is asked of those shards alone that have its partitio
 
 test('node answers: sessions of all shards in one order, with what waits for them in all logs', async () => {
   const session = (clientId: string, behind: boolean) => ({
-    ...{ key: clientId, clientId, tenant: 'default', state: 'away' as const, sinceMs: 1, expirySeconds: 60, endsAtMs: 2, version: 5 as const, isDurable: true },
+    ...{
+      key: clientId,
+      clientId,
+      tenant: 'default',
+      state: 'away' as const,
+      sinceMs: 1,
+      expirySeconds: 60,
+      endsAtMs: 2,
+      version: 5 as const,
+      isDurable: true,
+    },
     ...{ subscriptions: 1, queued: 2, inFlight: 0 },
     position: behind
       ? {

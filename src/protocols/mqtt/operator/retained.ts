@@ -28,9 +28,7 @@ export function listRetained(
   context: MqttContext,
   { after, limit, filter }: RetainedAsk,
 ): { readonly retained: readonly RetainedFacts[]; readonly isCut: boolean } {
-  const messages: StoredMessage[] = [];
-  context.broker.matchRetained(filter, messages);
-  const byTopic = new Map(messages.map((message) => [message.topic, message]));
+  const byTopic = new Map(context.broker.retainedHere(filter).map((message) => [message.topic, message]));
   const first = new FirstKeys(after, limit);
   for (const topic of byTopic.keys()) first.offer(topic);
   const retained = first.keys.flatMap((topic) => {
@@ -45,9 +43,7 @@ export function showRetained(
   context: MqttContext,
   { topic }: { readonly topic: string },
 ): (RetainedFacts & { readonly payload: Uint8Array }) | null {
-  const messages: StoredMessage[] = [];
-  context.broker.matchRetained(topic, messages);
-  const [message] = messages;
+  const message = context.broker.retainedHere(topic).at(0);
   if (message === undefined) return null;
   const facts = factsOf(message); // Decodes.
   return { ...facts, payload: message.frame.slice(view.payloadOffset, view.payloadOffset + view.payloadLength) };
@@ -55,8 +51,7 @@ export function showRetained(
 
 /** @returns how many of the topics this shard had a message of; they are gone for good. */
 export async function deleteRetained(context: MqttContext, { filter }: { readonly filter: string }): Promise<number> {
-  const messages: StoredMessage[] = [];
-  context.broker.matchRetained(filter, messages);
+  const messages = context.broker.retainedHere(filter);
   const outcomes = await Promise.all(
     messages.map(({ topic }) => new Promise<string>((resolve) => context.broker.retain(topic, null, resolve))),
   );
