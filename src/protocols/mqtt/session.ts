@@ -90,7 +90,9 @@ export class MqttSession {
   openOutbound(limits: MqttLimits): Outbound {
     if (this.outbound === null) {
       const clientWindow = this.connection === null ? limits.inflightMax : this.connection.receiveMaximum;
-      this.useOutbound(new Outbound(Math.min(limits.inflightMax, clientWindow), this.expirySeconds > 0, keptBytesMaxOf(limits)));
+      // A client may come back to a session that outlived its connection, and ask that it ends with this one: its messages are still in the log.
+      const keepsMessages = this.expirySeconds > 0 || this.durable !== null;
+      this.useOutbound(new Outbound(Math.min(limits.inflightMax, clientWindow), keepsMessages, keptBytesMaxOf(limits)));
     }
     return this.outbound as Outbound;
   }
