@@ -4,6 +4,7 @@ import { assert } from '../../src/base/assert.js';
 import { SystemClock } from '../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../src/base/logger.js';
 import { SystemRandom } from '../../src/base/random.js';
+import { DelayedMessages } from '../../src/broker/delayed/delayed-messages.js';
 import type { PeerLinks, RunLinks } from '../../src/broker/ports.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
 import type { Journal } from '../../src/journal/ports.js';
@@ -24,6 +25,7 @@ const LIMITS: MqttLimits = {
     queueBytesMax: 1 << 26,
     queueDropsOldest: true,
     topicLevelsMax: 128,
+    delayedMaxMs: 0,
     outputHighMarkBytes: 1 << 20,
     outputLowMarkBytes: 1 << 18,
     outputBytesMax: 1 << 26,
@@ -53,7 +55,16 @@ const NO_JOURNAL: Journal = {
     partition: unused,
     find: unused,
   },
-  ...{ deletePartition: unused, openCommit: 1, closedCommit: 0, pendingBytes: 0, flush: unused, onTick: unused, close: unused },
+  ...{
+    deletePartition: unused,
+    trim: unused,
+    openCommit: 1,
+    closedCommit: 0,
+    pendingBytes: 0,
+    flush: unused,
+    onTick: unused,
+    close: unused,
+  },
   ...{ onCommitted: unused, onFailed: unused, onStateChanged: unused },
 };
 
@@ -101,6 +112,7 @@ export class MqttStage {
       authenticator: openAuthenticator(),
       rights: openRights(),
       bans: noBans(),
+      delayed: new DelayedMessages(NO_JOURNAL, 0),
       retained: { resolve: unused, targets: unused },
     });
   }

@@ -266,6 +266,21 @@ export type QueueMessage =
       /** PUBLISH packets of MQTT 5, one behind the other. */
       readonly frames: Uint8Array;
     }
+  /** A message of a client of that shard, to be published later: answered by `delayed`. */
+  | {
+      readonly kind: 'delay';
+      readonly ticket: number;
+      /** One PUBLISH with the topic that it is published to. */
+      readonly frame: Uint8Array;
+      readonly version: 4 | 5;
+      readonly dueMs: number;
+      /** Client identifier of who published it; empty: nobody of this shard. */
+      readonly publisher: string;
+      /** Of a QoS 2 publish of a durable session: its number. 0 else. */
+      readonly session: number;
+    }
+  /** `refusal`: a reason code of MQTT 5; 0: it is durable. */
+  | { readonly kind: 'delayed'; readonly ticket: number; readonly refusal: number }
   /** PUBREL: these packet ids of a session are free again. */
   | { readonly kind: 'release-received'; readonly ticket: number; readonly session: number; readonly packetIds: readonly number[] }
   | { readonly kind: 'received-released'; readonly ticket: number }

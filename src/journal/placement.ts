@@ -38,6 +38,11 @@ export function isMemoryGroup(group: GroupId): boolean {
   return group >= MEMORY_GROUPS_FROM && group < SESSION_GROUPS_FROM;
 }
 
+/** The group on the disk whose lane, and so whose shard, is also that of a group of records. */
+export function durableSiblingOf(group: GroupId): GroupId {
+  return isMemoryGroup(group) ? group - MEMORY_GROUPS_FROM : group;
+}
+
 export function isSessionGroup(group: GroupId): boolean {
   return group >= SESSION_GROUPS_FROM;
 }

@@ -169,6 +169,8 @@ export interface Journal {
   find(key: PartitionKey): PartitionLog | undefined;
   /** Forgets a partition and its records. */
   deletePartition(key: PartitionKey): void;
+  /** Records before `below` are not wanted by anybody: segments of the partition that have no others may go. */
+  trim(key: PartitionKey, below: Offset): void;
   /** The commit that collects what is appended now. */
   readonly openCommit: CommitNumber;
   /** Every commit up to this one is durable (or failed and told). */

@@ -10,7 +10,7 @@ import type { PendingBytes } from './log/pending-batch.js';
 import { Retention } from './log/retention.js';
 import { partitionKeyOf, partitionOf, streamOf } from './partition-key.js';
 import { groupOf, isMemoryGroup, isSessionGroup, type JournalShape, shardOf } from './placement.js';
-import type { CommitNumber, GroupId, Journal, JournalState, PartitionKey, PartitionSettings, StreamId } from './ports.js';
+import type { CommitNumber, GroupId, Journal, JournalState, Offset, PartitionKey, PartitionSettings, StreamId } from './ports.js';
 
 /** A second commit may be under way only when so much waits: below, waiting for the first costs less than a flush of its own. */
 const OVERLAP_BYTES = 128 * 1024;
@@ -145,6 +145,12 @@ export class ShardJournal implements Journal {
   deletePartition(key: PartitionKey): void {
     const partition = this.find(key);
     if (partition !== undefined) this.#retention.truncate(partition, partition.nextOffset);
+  }
+
+  trim(key: PartitionKey, below: Offset): void {
+    const partition = this.find(key);
+    const first = partition?.sealed.at(0);
+    if (partition !== undefined && first !== undefined && first.end <= below) this.#retention.truncate(partition, below);
   }
 
   flush(): void {

@@ -106,6 +106,8 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   waiting: true,
   fetch: true,
   pulled: true,
+  delay: true,
+  delayed: true,
   'release-received': true,
   'received-released': true,
   'forget-session': true,

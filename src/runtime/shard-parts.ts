@@ -1,6 +1,7 @@
 import { noBans, openAuthenticator, openRights } from '../auth/open.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
+import { DelayedMessages } from '../broker/delayed/delayed-messages.js';
 import { ShardBroker } from '../broker/shard-broker.js';
 import { StreamResolver } from '../broker/streams/stream-resolver.js';
 import type { ShardJournal } from '../journal/shard-journal.js';
@@ -90,6 +91,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     rights: openRights(),
     bans: noBans(),
     originOf: (connection) => origins.of(connection),
+    delayed: new DelayedMessages(journal, Math.ceil(settings.mqtt.delayed_messages_max / handOver.peers.length)),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
   mqtt.onTenantsChanged(tenantNumbers(catalogue.streams));
@@ -132,6 +134,7 @@ function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
     queueBytesMax: mqtt.queue_bytes_max,
     queueDropsOldest: mqtt.queue_overflow === 'drop-oldest',
     topicLevelsMax: mqtt.topic_levels_max,
+    delayedMaxMs: mqtt.delayed_max,
     outputHighMarkBytes: mqtt.output_high_mark,
     outputLowMarkBytes: mqtt.output_low_mark,
     outputBytesMax: mqtt.output_bytes_max,

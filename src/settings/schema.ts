@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
 import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings } from './metadata-schema.js';
+import { MQTT_KEPT, type MqttKeptSettings } from './mqtt-kept-schema.js';
 import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings, type SharedStrategySetting } from './shared-schema.js';
 
 /*
@@ -25,7 +26,7 @@ export interface WebSocketListenerSettings extends TcpListenerSettings {
   readonly engine: 'auto' | 'uws' | 'ws';
 }
 
-export interface MqttSettings {
+export interface MqttSettings extends MqttKeptSettings {
   readonly tcp: TcpListenerSettings;
   readonly ws: WebSocketListenerSettings;
   readonly connections_max: number;
@@ -136,6 +137,7 @@ const mqtt = z.strictObject({
   output_high_mark: size(MIB, 4096, 2 ** 30, 'Output waiting for one client from which QoS 0 is dropped'),
   output_low_mark: size(MIB / 4, 1024, 2 ** 30, 'Output waiting for one client at which that ends'),
   output_bytes_max: size(64 * MIB, 4096, 2 ** 31 - 1, 'Output waiting for one client that ends its connection'),
+  ...MQTT_KEPT,
   topics_max: count(262_144, 1024, 2 ** 24, 'Topic names remembered per shard'),
 });
 

@@ -8,6 +8,8 @@ import { endConnection } from './close.js';
 import { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
+import { onDelayOwnerReplaced } from './delayed/on-delayed-publish.js';
+import { publishDue } from './delayed/publish-due.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { relocateFilters } from './durable/life.js';
 import { onLogOwnerReplaced, onQueueMessage, serveAgain } from './durable/messages.js';
@@ -38,12 +40,15 @@ import { dropOutdated, mayClaim, onSurrender } from './take-over.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
+/** The space of delayed messages that were published is given back every so many ticks. */
+const TRIM_TICKS = 50;
 
 /** MQTT 3.1, 3.1.1 and 5.0 on one shard: the face that the runtime sees. */
 export class MqttEngine implements ProtocolEngine {
   readonly name = 'mqtt';
   readonly connectionOptions: ConnectionOptions;
   readonly #context: MqttContext;
+  #ticks = 0;
   readonly #retained: () => readonly LogTarget[];
 
   constructor(parts: MqttParts) {
@@ -81,6 +86,7 @@ export class MqttEngine implements ProtocolEngine {
 
   /** Every shard knows the filters of all sessions: what the start has to publish finds whoever waits for it. */
   onAllServing(): void {
+    this.#context.knowsAllFilters = true;
     for (const publish of this.#context.startupWills.splice(0)) publish();
   }
 
@@ -209,12 +215,14 @@ export class MqttEngine implements ProtocolEngine {
   onCommitted(commit: CommitNumber): void {
     const context = this.#context;
     context.nowMs = context.clock.nowMs();
+    context.delayed.onCommitted(commit);
     onCommitted(context, commit);
     onRowsCommitted(context, commit, false);
     releaseJournal(context);
   }
 
   onCommitFailed(commit: CommitNumber, why: 'full' | 'failed'): void {
+    this.#context.delayed.onLost(commit);
     onCommitFailed(this.#context, commit, why);
     if (why === 'full') onRowsCommitted(this.#context, commit, true);
     releaseJournal(this.#context);
@@ -224,6 +232,7 @@ export class MqttEngine implements ProtocolEngine {
     for (const { peerRoutes } of this.#context.spaces.values()) peerRoutes.get(peer)?.clear();
     onOwnerReplaced(this.#context, peer);
     onLogOwnerReplaced(this.#context, peer);
+    onDelayOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);
   }
 
@@ -236,6 +245,9 @@ export class MqttEngine implements ProtocolEngine {
     endExpired(context);
     writeLateProgress(context);
     serveAgain(context);
+    publishDue(context);
+    if (this.#ticks % TRIM_TICKS === 0) context.delayed.trim();
+    this.#ticks += 1;
     context.memberChoice.askForAny();
     context.broker.tellSharedLoads(context.memberChoice);
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import type { Random } from '../../base/random.js';
 import { TimingWheel } from '../../base/timing-wheel.js';
+import type { Delayed } from '../../broker/delayed/ports.js';
 import {
   type AppendRequest,
   type Broker,
@@ -22,6 +23,7 @@ import type { CommandSink, ConnectionId, ListId, Transport } from '../../transpo
 import type { OriginOf } from '../ports.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import type { SentDelay } from './delayed/on-delayed-publish.js';
 import { FrameMemories } from './durable/frame-memory.js';
 import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
@@ -63,6 +65,9 @@ export interface MqttCounters {
   deniedPublishes: number;
   deniedSubscriptions: number;
   deniedDeliveries: number;
+  /** Messages that were taken to be published later, and those that were published. */
+  delayedTaken: number;
+  delayedPublished: number;
 }
 
 export interface MqttParts {
@@ -79,6 +84,7 @@ export interface MqttParts {
   readonly authenticator: Authenticator;
   readonly rights: RightsBook;
   readonly bans: BanBook;
+  readonly delayed: Delayed;
   /** Where the retained message of a topic is kept, and all those places. */
   readonly retained: { resolve(topic: string): LogTarget; targets(): readonly LogTarget[] };
 }
@@ -170,6 +176,11 @@ export class MqttContext {
   /** What waits for commits, in their order. */
   readonly heldSends: HeldSends[] = [];
   readonly afterCommit: { readonly commit: CommitNumber; readonly done: () => void; readonly lost: (() => void) | null }[] = [];
+  /** Messages that wait here to be published, and those of clients of this shard that are on their way to where they wait, by ticket. */
+  readonly delayed: Delayed;
+  readonly delays: Map<number, SentDelay> = new Map();
+  /** Every shard has told the filters of its sessions. */
+  knowsAllFilters = false;
   readonly resolveRetained: (topic: string) => LogTarget;
   /** Questions to owners of logs, by ticket. */
   readonly pulls: Map<number, MqttSession> = new Map();
@@ -197,6 +208,8 @@ export class MqttContext {
     deniedPublishes: 0,
     deniedSubscriptions: 0,
     deniedDeliveries: 0,
+    delayedTaken: 0,
+    delayedPublished: 0,
   };
   readonly #freeLists: ListId[] = [];
   #listsMade = 0;
@@ -218,6 +231,7 @@ export class MqttContext {
     this.rights = parts.rights;
     this.bans = parts.bans;
     this.nowMs = parts.clock.nowMs();
+    this.delayed = parts.delayed;
     this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);
     this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());

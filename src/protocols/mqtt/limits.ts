@@ -23,6 +23,8 @@ export interface MqttLimits {
   readonly outputHighMarkBytes: number;
   readonly outputLowMarkBytes: number;
   readonly outputBytesMax: number;
+  /** Longest time that a message may wait to be published. */
+  readonly delayedMaxMs: number;
   /** Bytes on their way to the disk from which publishers are not read. */
   readonly journalPendingBytesMax: number;
   /** A test's proof that it can fail: nothing waits for its commit. */

@@ -41,6 +41,22 @@ export function logRun(
   logStretch(context, connection, topic, route, target, run.offset, run.length, run.count, hasProperties);
 }
 
+/** The one frame in `context.run`, which no client waits for, and whose retained message is somebody else's business. `done` when it is durable or lost. */
+export function logFrame(context: MqttContext, topic: TopicId, target: LogTarget, done: (outcome: Appended) => void): void {
+  const { offset, length } = context.run;
+  const pending = context.pending.take();
+  stage(context, pending, offset, length, 1);
+  pending.topic = topic;
+  pending.generation = context.transport.topicGenerations[topic];
+  pending.target = target;
+  pending.onOutcome = done;
+  pending.waits = 1;
+  pending.users = 1; // This call.
+  if (target.owner === context.broker.shard) appendHere(context, pending, target, true);
+  else appendThere(context, pending, target);
+  drop(context, pending);
+}
+
 /** QoS 2: what was taken before is acknowledged again when its commit is durable, and not appended (§4.3.3). */
 function logQos2(
   context: MqttContext,
@@ -100,7 +116,13 @@ function logDurableQos2(
 }
 
 /** What was taken before on an earlier connection may not be durable yet: then the answer waits until it is. */
-function acknowledgeRepeated(context: MqttContext, connection: MqttConnection, session: MqttSession, offset: number, length: number): void {
+export function acknowledgeRepeated(
+  context: MqttContext,
+  connection: MqttConnection,
+  session: MqttSession,
+  offset: number,
+  length: number,
+): void {
   const pending = context.pending.take();
   stage(context, pending, offset, length, 1);
   pending.connection = connection;
@@ -158,7 +180,7 @@ function logStretch(
   drop(context, pending);
 }
 
-function stage(context: MqttContext, pending: PendingRun, offset: number, length: number, count: number): void {
+export function stage(context: MqttContext, pending: PendingRun, offset: number, length: number, count: number): void {
   const run = context.run;
   const slab = context.staging.take(run.bytes, offset, length);
   pending.slab = slab;

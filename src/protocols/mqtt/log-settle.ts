@@ -25,7 +25,10 @@ export function settle(context: MqttContext, pending: PendingRun): void {
     context.runLinks.answerAppend(from, pending.ticket, pending.outcome);
     return;
   }
-  if (connection === null || ackFirstByte === NO_ACK) return;
+  if (connection === null || ackFirstByte === NO_ACK) {
+    pending.onOutcome?.(pending.outcome);
+    return;
+  }
   acknowledgeInOrder(context, connection);
   if (ackFirstByte === FIRST_BYTE.pubrec && session !== null && !pending.isRepeated) settleQos2(context, session);
 }
@@ -60,10 +63,10 @@ function acknowledge(context: MqttContext, connection: MqttConnection, pending: 
 
 /** MQTT 5 hears why and may try again; MQTT 3 has no word for it but the end of the connection. */
 function refuse(context: MqttContext, connection: MqttConnection, pending: PendingRun): void {
-  const { slab, offset, count, ackFirstByte, version, outcome } = pending;
+  const { slab, offset, count, ackFirstByte, version, outcome, refusal } = pending;
   assert(slab !== null, 'the frames are there until they are refused');
   context.counters.publishesRefused += count;
-  const reason = outcome === APPENDED.full ? REASON.quotaExceeded : REASON.unspecifiedError;
+  const reason = refusal > 0 ? refusal : outcome === APPENDED.full ? REASON.quotaExceeded : REASON.unspecifiedError;
   if (version === 5) context.commands.ackRun(connection.id, ackFirstByte, reason, slab.space, offset, count);
   else context.endConnection(connection, reason, 'the message could not be stored');
 }

@@ -7,6 +7,7 @@ import { closeConnection, refuseConnect } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
+import { topicToAsk } from './delayed/delayed-topic.js';
 import { drainQueue } from './drain.js';
 import { fetchFlights } from './durable/flights.js';
 import { onOnline, openDurable } from './durable/life.js';
@@ -94,7 +95,7 @@ function enter(context: MqttContext, connection: MqttConnection, packet: Connect
   const { identity } = entrant;
   if (identity.user !== (entrant.userName ?? '') && isKeptOut(context, connection, entrant, identity.user)) return;
   const { will } = packet;
-  if (will !== null && !context.rights.compile(identity).mayPublish(will.topic, will.qos, will.retain)) {
+  if (will !== null && !context.rights.compile(identity).mayPublish(topicToAsk(will.topic), will.qos, will.retain)) {
     refuseConnect(context, connection, REASON.notAuthorized, 'not authorized to publish the will');
     return;
   }

@@ -7,6 +7,8 @@ import type { MqttConnection } from './connection.js';
 import { FIRST_BYTE, REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
+import { isDelayedTopic } from './delayed/delayed-topic.js';
+import { onDelayedPublish } from './delayed/on-delayed-publish.js';
 import { encodeAck } from './encode.js';
 import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
@@ -34,7 +36,7 @@ export function publishRun(context: MqttContext, connection: MqttConnection, top
   const run = context.run;
   const route = routeOf(context, spaceOf(connection), topic);
   const target = route.log;
-  if (planOf(context, route).isRefused) onPublishRefused(context, connection);
+  if (planOf(context, route).isSetApart) onSetApart(context, connection, route);
   else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
     context.counters.deniedPublishes += run.count;
     onPublishRefused(context, connection);
@@ -106,6 +108,12 @@ function onPublishRetained(context: MqttContext, connection: MqttConnection, top
     if (connection.phase !== 'connected') return;
     for (const packetId of packetIds) acknowledge(context, connection, FIRST_BYTE.puback, packetId, reason);
   });
+}
+
+/** Topics that begin with $ and mean something of their own. */
+function onSetApart(context: MqttContext, connection: MqttConnection, route: Route<MqttSession>): void {
+  if (isDelayedTopic(route.topic)) onDelayedPublish(context, connection, sessionOf(connection), route.topic);
+  else onPublishRefused(context, connection);
 }
 
 /** A topic that only the server writes, or that the client may not write: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */

@@ -57,6 +57,10 @@ export class PendingRun {
   /** A QoS 2 publish that came again: nothing of it was appended. */
   isRepeated = false;
   outcome: Appended = 0;
+  /** Why it was not taken, as a reason code of MQTT 5, where the outcome alone does not say it; 0 else. */
+  refusal = 0;
+  /** Of a run that no client waits for: told the outcome. */
+  onOutcome: ((outcome: Appended) => void) | null = null;
   /** Lists and callbacks that refer to it; with the last of them it is used again. */
   users = 0;
   next: PendingRun | null = null;
@@ -120,6 +124,8 @@ export class PendingRuns {
     run.isEarly = false;
     run.isRepeated = false;
     run.outcome = 0;
+    run.refusal = 0;
+    run.onOutcome = null;
     run.next = this.#free;
     this.#free = run;
   }

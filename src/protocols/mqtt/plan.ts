@@ -3,6 +3,7 @@ import { isRoutingName } from '../../base/tenant-names.js';
 import type { Receiver, Route, SharedGroup } from '../../broker/ports.js';
 import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
+import { isDelayedTopic } from './delayed/delayed-topic.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
 import { mayReceive } from './rights.js';
 import type { MqttSession } from './session.js';
@@ -45,8 +46,8 @@ export interface Plan {
   readonly shared: readonly SharedMembers[];
   /** For those that choose by topic. */
   readonly topicHash: number;
-  /** A topic that clients may not publish to. */
-  readonly isRefused: boolean;
+  /** A topic that clients do not publish to as to others: only the server writes it, or its messages are delayed. */
+  readonly isSetApart: boolean;
   readonly lists: readonly ListId[];
 }
 
@@ -104,7 +105,7 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
     special,
     topicHash: route.shared.length === 0 ? 0 : topicHashOf(route.topic),
     shared: route.shared.map((group) => ({ group, members: group.members.map(groupOfOne) })),
-    isRefused: isReservedTopic(route.topic),
+    isSetApart: isReservedTopic(route.topic) || isDelayedTopic(route.topic),
     lists,
   };
 }

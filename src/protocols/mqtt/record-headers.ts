@@ -8,6 +8,7 @@ import type { PublishView } from './decode-publish.js';
     mqtt:qos        '0' or '2'; 1 is not said             mq:expires-at         milliseconds since the epoch, decimal
     mqtt:retain     '1'; 0 is not said                    mqtt:payload-format   '0' or '1'
     mqtt:topic      where the key is not the topic        content-type, mqtt:reply-to, mqtt:corr
+    mq:deliver-at   of a delayed message: when it is due, milliseconds since the epoch; mq:publisher: the client that sent it
     any other name  a user property, in order. One whose name is taken or reserved is written behind `mq:user:`
 
   Encoded as in a Kafka record: count, then name length, name, value length, value; numbers are zig-zag varints, so that lengths count twice.
@@ -21,6 +22,8 @@ export const HEADER = {
   contentType: 'content-type',
   responseTopic: 'mqtt:reply-to',
   correlationData: 'mqtt:corr',
+  deliverAt: 'mq:deliver-at',
+  publisher: 'mq:publisher',
 } as const;
 
 export const USER_PREFIX = 'mq:user:';

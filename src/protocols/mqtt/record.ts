@@ -80,6 +80,27 @@ export function appendFrame(
   batch.added(1);
 }
 
+/** A message that is published at `dueMs`: until then its record waits with the topic as its key, and its expiry counts from there on. */
+export function appendDelayed(
+  batch: OpenBatch,
+  frame: Uint8Array,
+  version: 4 | 5,
+  { nowMs, dueMs, publisher }: { readonly nowMs: number; readonly dueMs: number; readonly publisher: string },
+): void {
+  decodePublishProperties(frame, 0, frame.length, version, view);
+  headers.begin();
+  if (view.qos !== 1) headers.addText(HEADER.qos, String(view.qos));
+  if (view.isRetained) headers.addText(HEADER.retain, '1');
+  headers.addText(HEADER.deliverAt, String(dueMs));
+  if (publisher !== '') headers.addText(HEADER.publisher, publisher);
+  headers.addProperties(view, frame, dueMs);
+  headers.finish();
+  const { topicOffset, topicLength, payloadOffset, payloadLength } = view;
+  const { bytes, start, end } = headers;
+  batch.writer.append(nowMs, frame, topicOffset, topicLength, frame, payloadOffset, payloadLength, bytes, start, end - start);
+  batch.added(1);
+}
+
 /** Appends that the key has no value any more: a retained message was deleted. */
 export function appendTombstone(batch: OpenBatch, key: Uint8Array, nowMs: number): void {
   batch.writer.append(nowMs, key, 0, key.length, null, 0, 0, null, 0, 0);

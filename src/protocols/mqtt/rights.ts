@@ -4,6 +4,7 @@ import type { Route } from '../../broker/ports.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
+import { topicToAsk } from './delayed/delayed-topic.js';
 import { AWAITS_PUBCOMP } from './outbound.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import type { RunView } from './run-view.js';
@@ -104,7 +105,7 @@ export function mayPublish(context: MqttContext, session: MqttSession, topic: To
 /** Whether the will of a client that is gone may be published: by the rules as they are now. */
 export function mayLeave(context: MqttContext, session: MqttSession, { topic, qos, retain }: Will): boolean {
   session.identity ??= identityOf(session); // An earlier process let it in.
-  return rightsOf(context, session).mayPublish(topic, qos, retain);
+  return rightsOf(context, session).mayPublish(topicToAsk(topic), qos, retain);
 }
 
 /** Of a session that was restored: what its row knows of the principal. */

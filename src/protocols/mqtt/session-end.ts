@@ -1,4 +1,6 @@
 import type { MqttContext } from './context.js';
+import { isDelayedTopic } from './delayed/delayed-topic.js';
+import { delayWill } from './delayed/on-delayed-publish.js';
 import { dropTransient, endDurable } from './durable/life.js';
 import { noteRecord } from './durable/turn.js';
 import { buildPublish } from './encode-publish.js';
@@ -76,6 +78,10 @@ function publishWill(context: MqttContext, session: MqttSession, will: Will): vo
     payload: will.payload,
   });
   context.counters.willsPublished += 1;
+  if (isDelayedTopic(will.topic)) {
+    delayWill(context, will.topic, frame, session.clientId);
+    return;
+  }
   const topic = takeFrame(context, null, topicBytes, frame, 5);
   const route = routeOf(context, context.spaceOf(session.tenant), topic);
   const target = route.log;

@@ -1,6 +1,8 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
+import { onDelayed } from '../delayed/on-delayed-publish.js';
+import { onDelay } from '../delayed/serve-delay.js';
 import { onCountWaiting, onWaiting, ownerAnswered } from './backlog.js';
 import { onSessionMoved, relocateFilters } from './life.js';
 import { onPulled } from './on-pulled.js';
@@ -13,6 +15,7 @@ import { onFetch, onPull } from './serve-pull.js';
 
     pull, fetch        -> pulled                    what the indexes of its filters have; exactly these records
     count-waiting      -> waiting                   how much that is
+    delay              -> delayed                   a message that is published later
     release-received   -> received-released         PUBREL of its client
     forget-session, session-moved                   it has ended; its rows are on another shard now
 */
@@ -40,6 +43,12 @@ export function onQueueMessage(context: MqttContext, from: ShardId, message: Que
       fetch.done(message);
       return;
     }
+    case 'delay':
+      onDelay(context, from, message);
+      return;
+    case 'delayed':
+      onDelayed(context, message.ticket, message.refusal);
+      return;
     case 'release-received':
       onReleaseReceived(context, from, message);
       return;
