@@ -274,7 +274,8 @@ export type QueueMessage =
       readonly frame: Uint8Array;
       readonly version: 4 | 5;
       readonly dueMs: number;
-      /** Client identifier of who published it; empty: nobody of this shard. */
+      readonly tenant: string;
+      /** Client identifier of who published it. */
       readonly publisher: string;
       /** Of a QoS 2 publish of a durable session: its number. 0 else. */
       readonly session: number;

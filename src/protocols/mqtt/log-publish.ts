@@ -13,6 +13,7 @@ import { fixedHeaderLength, frameLength, packetIdOf } from './publish-frame.js';
 import { appendFrame, appendPlainRun } from './record.js';
 import type { MqttSession } from './session.js';
 import { publisherHashOf } from './shared/member-choice.js';
+import type { TenantSpace } from './tenant-space.js';
 import { NO_NUMBER } from './tenant-space.js';
 import { throttleByJournal, throttleByLink } from './throttle.js';
 
@@ -42,13 +43,20 @@ export function logRun(
 }
 
 /** The one frame in `context.run`, which no client waits for, and whose retained message is somebody else's business. `done` when it is durable or lost. */
-export function logFrame(context: MqttContext, topic: TopicId, target: LogTarget, done: (outcome: Appended) => void): void {
+export function logFrame(
+  context: MqttContext,
+  space: TenantSpace,
+  topic: TopicId,
+  target: LogTarget,
+  done: (outcome: Appended) => void,
+): void {
   const { offset, length } = context.run;
   const pending = context.pending.take();
   stage(context, pending, offset, length, 1);
   pending.topic = topic;
   pending.generation = context.transport.topicGenerations[topic];
   pending.target = target;
+  pending.space = space;
   pending.onOutcome = done;
   pending.waits = 1;
   pending.users = 1; // This call.

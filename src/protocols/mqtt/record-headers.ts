@@ -8,7 +8,8 @@ import type { PublishView } from './decode-publish.js';
     mqtt:qos        '0' or '2'; 1 is not said             mq:expires-at         milliseconds since the epoch, decimal
     mqtt:retain     '1'; 0 is not said                    mqtt:payload-format   '0' or '1'
     mqtt:topic      where the key is not the topic        content-type, mqtt:reply-to, mqtt:corr
-    mq:deliver-at   of a delayed message: when it is due, milliseconds since the epoch; mq:publisher: the client that sent it
+    mq:deliver-at   of a delayed message: when it is due, milliseconds since the epoch; mq:publisher and
+                    mq:tenant: the client that sent it, and its tenant (not said: default)
     any other name  a user property, in order. One whose name is taken or reserved is written behind `mq:user:`
 
   Encoded as in a Kafka record: count, then name length, name, value length, value; numbers are zig-zag varints, so that lengths count twice.
@@ -24,6 +25,7 @@ export const HEADER = {
   correlationData: 'mqtt:corr',
   deliverAt: 'mq:deliver-at',
   publisher: 'mq:publisher',
+  tenant: 'mq:tenant',
 } as const;
 
 export const USER_PREFIX = 'mq:user:';

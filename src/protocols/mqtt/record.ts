@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { DEFAULT_TENANT } from '../../base/tenant-names.js';
 import type { LogTarget } from '../../broker/ports.js';
 import type { OpenBatch, RecordBatch } from '../../journal/ports.js';
 import { WireWriter } from '../../wire/writer.js';
@@ -80,19 +81,28 @@ export function appendFrame(
   batch.added(1);
 }
 
+/** What a delayed message has beside its frame. */
+export interface DelayedFacts {
+  readonly nowMs: number;
+  readonly dueMs: number;
+  readonly publisher: string;
+  readonly tenant: string;
+}
+
 /** A message that is published at `dueMs`: until then its record waits with the topic as its key, and its expiry counts from there on. */
 export function appendDelayed(
   batch: OpenBatch,
   frame: Uint8Array,
   version: 4 | 5,
-  { nowMs, dueMs, publisher }: { readonly nowMs: number; readonly dueMs: number; readonly publisher: string },
+  { nowMs, dueMs, publisher, tenant }: DelayedFacts,
 ): void {
   decodePublishProperties(frame, 0, frame.length, version, view);
   headers.begin();
   if (view.qos !== 1) headers.addText(HEADER.qos, String(view.qos));
   if (view.isRetained) headers.addText(HEADER.retain, '1');
   headers.addText(HEADER.deliverAt, String(dueMs));
-  if (publisher !== '') headers.addText(HEADER.publisher, publisher);
+  headers.addText(HEADER.publisher, publisher);
+  if (tenant !== DEFAULT_TENANT) headers.addText(HEADER.tenant, tenant);
   headers.addProperties(view, frame, dueMs);
   headers.finish();
   const { topicOffset, topicLength, payloadOffset, payloadLength } = view;
@@ -135,6 +145,9 @@ export interface LoggedMessage {
   /** Milliseconds since the epoch; 0: never. */
   readonly expiresAtMs: number;
   readonly receivedAtMs: number;
+  /** Of a delayed message: who sent it, and its tenant. */
+  readonly publisher: string;
+  readonly tenant: string;
 }
 
 /** The record that a batch is positioned at; null if it is no message for MQTT clients (a tombstone, or no topic name can be made of it). */
@@ -145,7 +158,7 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
   const topic = found.topic ?? (batch.keyLength > 0 ? bytes.subarray(batch.keyOffset, batch.keyOffset + batch.keyLength) : null);
   if (topic === null) return null;
   const payload = bytes.subarray(batch.valueOffset, batch.valueOffset + batch.valueLength);
-  const { qos, retain, expiresAtMs } = found;
+  const { qos, retain, expiresAtMs, publisher, tenant } = found;
   const properties = found.propertiesLength === 0 ? NOTHING : found.encodeProperties(nowMs);
   const frame = buildPublish({
     version: 5,
@@ -157,7 +170,7 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
     properties,
     payload,
   });
-  return { topic, qos, retain, frame, expiresAtMs, receivedAtMs: batch.timestamp };
+  return { topic, qos, retain, frame, expiresAtMs, receivedAtMs: batch.timestamp, publisher, tenant };
 }
 
 /** Most are: QoS 1, the key is the topic, and there is nothing else to say. */
@@ -184,6 +197,8 @@ class FoundHeaders {
   contentType: Uint8Array | null = null;
   responseTopic: Uint8Array | null = null;
   correlationData: Uint8Array | null = null;
+  publisher = '';
+  tenant = DEFAULT_TENANT;
   readonly user: (readonly [Uint8Array, Uint8Array])[] = [];
 
   get propertiesLength(): number {
@@ -283,6 +298,12 @@ function takeHeader(found: FoundHeaders, nameBytes: Uint8Array, value: Uint8Arra
       break;
     case HEADER.responseTopic:
       found.responseTopic = value;
+      break;
+    case HEADER.publisher:
+      found.publisher = Buffer.from(value.buffer, value.byteOffset, value.length).toString();
+      break;
+    case HEADER.tenant:
+      found.tenant = Buffer.from(value.buffer, value.byteOffset, value.length).toString();
       break;
     case HEADER.correlationData:
       found.correlationData = value;

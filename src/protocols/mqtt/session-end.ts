@@ -79,7 +79,7 @@ function publishWill(context: MqttContext, session: MqttSession, will: Will): vo
   });
   context.counters.willsPublished += 1;
   if (isDelayedTopic(will.topic)) {
-    delayWill(context, will.topic, frame, session.clientId);
+    delayWill(context, session, will.topic, frame);
     return;
   }
   const topic = takeFrame(context, null, topicBytes, frame, 5);

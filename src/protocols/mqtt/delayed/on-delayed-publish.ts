@@ -1,6 +1,5 @@
 import { APPENDED, type ShardId } from '../../../broker/ports.js';
 import { WireWriter } from '../../../wire/writer.js';
-import { endConnection } from '../close.js';
 import type { MqttConnection } from '../connection.js';
 import { FIRST_BYTE, REASON } from '../constants.js';
 import type { MqttContext } from '../context.js';
@@ -64,7 +63,7 @@ function refuse(context: MqttContext, connection: MqttConnection, refusal: numbe
   if (refusal === REASON.notAuthorized) context.counters.deniedPublishes += count;
   else context.counters.publishesRefused += count;
   if (version !== 5 && refusal !== REASON.notAuthorized) {
-    endConnection(context, connection, refusal, 'the message cannot be delayed like that');
+    context.endConnection(connection, refusal, 'the message cannot be delayed like that');
     return;
   }
   if (qos === 0) return;
@@ -90,7 +89,7 @@ function takeFrame(
     return;
   }
   const frame = withTopic(bytes, offset, length, version, topic);
-  const owner = ownerOf(context, topic);
+  const owner = ownerOf(context, session.tenant, topic);
   const pending = qos === 0 ? null : line(context, connection, session, offset, length);
   if (qos === 2) durable?.receivedGroups.set(packetId, owner);
   const uid = qos === 2 ? (durable?.uid ?? 0) : 0;
@@ -100,13 +99,14 @@ function takeFrame(
     frame,
     version,
     dueMs,
+    tenant: session.tenant,
     publisher: session.clientId,
     session: uid,
   });
 }
 
 /** A will to a topic with DELAYED_PREFIX. Nobody hears what becomes of it. */
-export function delayWill(context: MqttContext, name: string, frame: Uint8Array, publisher: string): void {
+export function delayWill(context: MqttContext, session: MqttSession, name: string, frame: Uint8Array): void {
   const delayed = parseDelayed(name);
   if (delayed === null) {
     context.counters.publishesRefused += 1;
@@ -114,13 +114,14 @@ export function delayWill(context: MqttContext, name: string, frame: Uint8Array,
   }
   const dueMs = Math.min(dueMsOf(delayed.when, context.nowMs), context.nowMs + context.limits.delayedMaxMs);
   const inner = withTopic(frame, 0, frame.length, 5, delayed.topic);
-  const question: Delay = { kind: 'delay', ticket: context.takeTicket(), frame: inner, version: 5, dueMs, publisher, session: 0 };
-  send(context, ownerOf(context, delayed.topic), null, question);
+  const { tenant, clientId: publisher } = session;
+  const question: Delay = { kind: 'delay', ticket: context.takeTicket(), frame: inner, version: 5, dueMs, tenant, publisher, session: 0 };
+  send(context, ownerOf(context, session.tenant, delayed.topic), null, question);
 }
 
-function ownerOf(context: MqttContext, topic: string): ShardId {
+function ownerOf(context: MqttContext, tenant: string, topic: string): ShardId {
   const number = context.transport.internTopic(new TextEncoder().encode(topic));
-  return routeOf(context, number).log?.owner ?? context.broker.shard;
+  return routeOf(context, context.spaceOf(tenant), number).log?.owner ?? context.broker.shard;
 }
 
 function withTopic(bytes: Uint8Array, offset: number, length: number, version: 4 | 5, topic: string): Uint8Array {

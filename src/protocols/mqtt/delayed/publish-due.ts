@@ -8,6 +8,7 @@ import { logFrame } from '../log-publish.js';
 import { retainRun, routeOf, spread, takeFrame } from '../publish.js';
 import { messageOf } from '../record.js';
 import type { MqttSession } from '../session.js';
+import type { TenantSpace } from '../tenant-space.js';
 
 /*
   What is due is published as if it came now, group by group, one batch after another:
@@ -25,6 +26,7 @@ const BYTES_MAX = 1024 * 1024;
 const READ_MS_MAX = 10;
 
 interface DueMessage {
+  readonly space: TenantSpace;
   readonly topic: Uint8Array;
   readonly frame: Uint8Array;
   readonly qos: 0 | 1 | 2;
@@ -50,9 +52,9 @@ function publishDueOf(context: MqttContext, group: DueMessages): void {
   for (const message of due) {
     if (!message.isRetained) continue;
     open += 1;
-    setRun(context, message);
+    const { routing } = routeOf(context, message.space, setRun(context, message));
     const { offset, length } = context.run;
-    retainRun(context, Buffer.from(message.topic).toString(), offset, length, message.isEmpty, settle);
+    retainRun(context, routing, offset, length, message.isEmpty, settle);
   }
   settle();
 }
@@ -69,8 +71,15 @@ function takeDue(context: MqttContext, group: DueMessages): DueMessage[] {
         context.log.error('delayed.lost', 'a delayed message could not be read and is passed over', { group: group.id, dueMs });
       else if (message.expiresAtMs > 0 && message.expiresAtMs <= nowMs) counters.droppedExpired += 1;
       else {
-        const { topic, frame, qos, retain } = message;
-        due.push({ topic: topic.slice(), frame, qos, isRetained: retain === 1, isEmpty: batch.valueLength === 0 });
+        const { topic, frame, qos, retain, tenant } = message;
+        due.push({
+          space: context.spaceOf(tenant),
+          topic: topic.slice(),
+          frame,
+          qos,
+          isRetained: retain === 1,
+          isEmpty: batch.valueLength === 0,
+        });
         bytes += frame.length;
       }
       return due.length < MESSAGES_MAX && bytes < BYTES_MAX && context.clock.monotonicMs() - startedMs < READ_MS_MAX;
@@ -101,13 +110,13 @@ function publishMoved(context: MqttContext, group: DueMessages, due: readonly Du
   };
   for (const message of due) {
     const topic = setRun(context, message);
-    const route = routeOf(context, topic);
+    const route = routeOf(context, message.space, topic);
     if (!isLogged(message, route) || isOf(context, group, route.log)) {
       here.push(message);
       continue;
     }
     open += 1;
-    logFrame(context, topic, route.log as LogTarget, (outcome) => {
+    logFrame(context, message.space, topic, route.log as LogTarget, (outcome) => {
       if (outcome !== APPENDED.durable) isLost = true;
       settle();
     });
@@ -127,8 +136,8 @@ function publishHere(context: MqttContext, group: DueMessages, due: readonly Due
   const unlogged: DueMessage[] = [];
   for (const message of due) {
     const topic = setRun(context, message);
-    const { log } = routeOf(context, topic);
-    if (log !== null && (message.qos > 0 || log.takesQos0)) logFrame(context, topic, log, () => {});
+    const { log } = routeOf(context, message.space, topic);
+    if (log !== null && (message.qos > 0 || log.takesQos0)) logFrame(context, message.space, topic, log, () => {});
     else unlogged.push(message);
   }
   group.pass();
@@ -139,7 +148,7 @@ function publishHere(context: MqttContext, group: DueMessages, due: readonly Due
       context.counters.delayedPublished += due.length;
       for (const message of unlogged) {
         const topic = setRun(context, message);
-        spread(context, null, topic, routeOf(context, topic));
+        spread(context, null, topic, routeOf(context, message.space, topic));
       }
       publishDueOf(context, group);
     },

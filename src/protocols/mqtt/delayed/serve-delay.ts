@@ -11,12 +11,12 @@ type Delay = Extract<QueueMessage, { kind: 'delay' }>;
 
 /** A message for a log of this shard, to be kept until it is due. Answered when it is durable. */
 export function onDelay(context: MqttContext, from: ShardId, question: Delay): void {
-  const { ticket, frame, version, dueMs, publisher, session } = question;
+  const { ticket, frame, version, dueMs, publisher, tenant, session } = question;
   const answer = (refusal: number): void => context.broker.sendQueueMessage(from, { kind: 'delayed', ticket, refusal });
   const { journal, delayed, nowMs } = context;
   const body = fixedHeaderLength(frame, 0);
   const topic = context.transport.internTopic(frame.subarray(body + 2, body + 2 + ((frame[body] << 8) | frame[body + 1])));
-  const target = topic < 0 ? null : routeOf(context, topic).log;
+  const target = topic < 0 ? null : routeOf(context, context.spaceOf(tenant), topic).log;
   if (target === null || target.owner !== context.broker.shard) {
     answer(REASON.unspecifiedError); // The topic goes to another log since a moment ago: its publisher tries again.
     return;
@@ -40,7 +40,7 @@ export function onDelay(context: MqttContext, from: ShardId, question: Delay): v
     return;
   }
   delayed.append(target, nowMs, dueMs, (batch, actualDueMs) => {
-    appendDelayed(batch, frame, version, { nowMs, dueMs: actualDueMs, publisher });
+    appendDelayed(batch, frame, version, { nowMs, dueMs: actualDueMs, publisher, tenant });
   });
   context.counters.delayedTaken += 1;
   whenDurable(
