@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.js';
-import { type Logger, SILENT_LOGGER } from '../base/logger.js';
+import { SILENT_LOGGER } from '../base/logger.js';
 import { plainName, tenantOf } from '../base/tenant-names.js';
-import { DurableFilters, type GroupPositions } from './durable-filters.js';
+import { DurableFilters } from './durable-filters.js';
 import { Interest } from './interest.js';
 import { ownerOf } from './level-hash.js';
+import type { ShardBrokerOptions } from './options.js';
 import type {
   Broker,
   LogTarget,
@@ -21,7 +22,7 @@ import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
-import type { SharedChoice, SharedPolicies } from './shared/ports.js';
+import type { SharedChoice } from './shared/ports.js';
 import type { SharedGroup } from './shared/shared-group.js';
 import { isShared, SharedGroups } from './shared/shared-groups.js';
 import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
@@ -31,46 +32,13 @@ import { Subscriptions } from './subscriptions.js';
 const NO_MESSAGES: readonly StoredMessage[] = [];
 const NO_FILTERS: readonly string[] = [];
 
-export interface BrokerLimits {
-  /** Per subscriber. */
-  readonly subscriptionsMax: number;
-  /** Per node. Topics are spread over the shards by hash, and so is the limit. */
-  readonly retainedMessagesMax: number;
-}
-
-export interface ShardBrokerOptions {
-  readonly links: PeerLinks;
-  readonly clock: { nowMs(): number };
-  readonly limits: BrokerLimits;
-  readonly log?: Logger;
-  /** Random per process: keeps clients from choosing topic levels that collide in the hash tables. */
-  readonly hashSeed?: number;
-  /** It waits to be told by its peers which sessions they hold before it grants any. */
-  readonly awaitsHolds?: boolean;
-  /** Where the log of a topic is. Without it nothing is logged. */
-  readonly resolveLog?: (topic: string) => LogTarget | null;
-  /** The logs of this shard, for durable filters. Without them there are none. */
-  readonly durableLogs?: DurableLogs;
-  /** The shard that keeps the retained message of a topic; by hash if not given. */
-  readonly retainedOwnerOf?: (topic: string) => ShardId;
-  /** How shared subscriptions choose; by turns if not given. */
-  readonly sharedPolicies?: SharedPolicies;
-}
-
-/** What durable filters need of the logs of this shard. */
-export interface DurableLogs {
-  /** Where those of its groups are that may have messages for the filter. */
-  positions(filter: string): GroupPositions;
-  /** Its indexes end. */
-  onUnwanted(filter: string): void;
-}
-
 /** One shard's broker: its own subscriptions, what its peers told it, and the conversations with them. No timers, no I/O. */
 export class ShardBroker<S> implements Broker<S> {
   readonly shard: ShardId;
   readonly directory: ShardDirectory;
   readonly durable: DurableFilters;
   persistRetained: Broker<S>['persistRetained'] = (_topic, _message, done) => done('stored');
+  onSubscribed: Broker<S>['onSubscribed'] = () => {};
   onQueueMessage: Broker<S>['onQueueMessage'] = () => assert(false, 'the protocol sets it');
   readonly #links: PeerLinks;
   readonly #clock: { nowMs(): number };
@@ -253,7 +221,7 @@ export class ShardBroker<S> implements Broker<S> {
     } else if (this.#subscriptions.add(subscriber, filter, options) === null) {
       order.settle(index, 'quota-exceeded', true, NO_MESSAGES);
       return;
-    }
+    } else this.onSubscribed(filter, 1);
     this.#version += 1;
 
     // §3.3.1.3: 0 always, 1 if the subscription is new, 2 never; §4.8.2: none for shared subscriptions.
@@ -275,9 +243,10 @@ export class ShardBroker<S> implements Broker<S> {
   #withdraw(subscription: Subscription<S>): void {
     const filter = subscription.filter;
     this.#subscriptions.remove(subscription);
+    this.onSubscribed(filter, -1);
     this.#version += 1;
     if (this.#links.shardCount === 1) return;
-    // Others here may still want it. Shared: then the peers hear how many are left.
+    // Others may still want it. Shared: then the peers hear how many are left.
     const announcement = this.#announcementOf(filter, NO_ANSWER);
     if (announcement === null) this.#postToPeers({ kind: 'interest-remove', filter });
     else if (isShared(filter)) this.#postToPeers(announcement);

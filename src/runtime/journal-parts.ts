@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import type { DurableLogs } from '../broker/shard-broker.js';
+import type { DurableLogs } from '../broker/options.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamResolver } from '../broker/streams/stream-resolver.js';
 import { streamOf } from '../journal/partition-key.js';
