@@ -27,7 +27,6 @@ const WAITING_FILES: Readonly<Record<string, string>> = {
   'src/auth/acl/': 'MQTT authentication, which is under way, uses it',
   'src/auth/bans/': 'MQTT authentication, which is under way, uses it',
   'src/auth/audit/': 'MQTT authentication, which is under way, uses it',
-  'src/journal/cursor/': 'shared subscriptions that outlive their members, and queues of other protocols, stand on it',
 };
 
 /** What a room may import, beside its own files. `*ports` is any `ports.ts`; `*` is everything below the entries. */

@@ -25,6 +25,8 @@ export interface DurableHost {
 interface OwnedFilter {
   readonly filter: string;
   readonly shards: Set<ShardId>;
+  /** Queues of this shard that read it (shared/shared-queues.ts). */
+  queues: number;
 }
 
 interface Round {
@@ -63,7 +65,8 @@ export class DurableFilters {
 
   /** Filters that the indexes on the disk have. Who wants them will say so. */
   restore(filters: Iterable<string>): void {
-    for (const filter of filters) if (this.#owned.get(filter) === undefined) this.#owned.set(filter, { filter, shards: new Set() });
+    for (const filter of filters)
+      if (this.#owned.get(filter) === undefined) this.#owned.set(filter, { filter, shards: new Set(), queues: 0 });
     this.#host.onChanged();
   }
 
@@ -105,7 +108,7 @@ export class DurableFilters {
   onAdd(from: ShardId, ticket: number, filter: string): void {
     const owned = this.#owned.get(filter);
     if (owned === undefined) {
-      this.#owned.set(filter, { filter, shards: new Set([from]) });
+      this.#owned.set(filter, { filter, shards: new Set([from]), queues: 0 });
       this.#host.onChanged();
     } else owned.shards.add(from);
     if (ticket !== NO_ANSWER) this.#host.post(from, { kind: 'durable-added', ticket, positions: this.#host.positions(filter) });
@@ -125,14 +128,31 @@ export class DurableFilters {
     const owned = this.#owned.get(filter);
     if (owned === undefined) return;
     owned.shards.delete(from);
-    if (owned.shards.size === 0 && this.#areAllHeard) this.#drop(filter);
+    if (owned.shards.size === 0 && owned.queues === 0 && this.#areAllHeard) this.#drop(filter);
+  }
+
+  /** A queue of this shard reads the filter's index from now on. */
+  keep(filter: string): void {
+    const owned = this.#owned.get(filter);
+    if (owned === undefined) this.#owned.set(filter, { filter, shards: new Set(), queues: 1 });
+    else owned.queues += 1;
+    this.#host.onChanged();
+  }
+
+  /** And no longer. */
+  letGo(filter: string): void {
+    const owned = this.#owned.get(filter);
+    assert(owned !== undefined && owned.queues > 0, 'what is let go was kept');
+    owned.queues -= 1;
+    if (owned.queues === 0 && owned.shards.size === 0 && this.#areAllHeard) this.#drop(filter);
+    else this.#host.onChanged();
   }
 
   /** Indexes that were on the disk and that no shard has asked for since the start. */
   dropUnwanted(): void {
     this.#areAllHeard = true;
     const unwanted: string[] = [];
-    for (const { filter, shards } of this.#owned.values()) if (shards.size === 0) unwanted.push(filter);
+    for (const { filter, shards, queues } of this.#owned.values()) if (shards.size === 0 && queues === 0) unwanted.push(filter);
     for (const filter of unwanted) this.#drop(filter);
   }
 

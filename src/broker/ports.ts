@@ -7,7 +7,7 @@
 
 import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
-import type { SharedChoice, SharedPolicy } from './shared/ports.js';
+import type { SharedChoice, SharedPolicy, SharedQueueMessage, SharedQueueOwner } from './shared/ports.js';
 
 export type ShardId = number;
 
@@ -129,8 +129,6 @@ export interface Broker<S> {
   /** Takes away everything a subscriber had: its session ended or moved. */
   forget(subscriber: S): void;
   subscriptionsOf(subscriber: S): readonly SubscribeRequest[];
-  /** Set once by the protocol: so many subscriptions of the filter were added, or taken away. */
-  onSubscribed: (filter: string, amount: number) => void;
   /** Stores (or with an empty payload: null, removes) the retained message of a topic; `done('stored')` when its owner has it. */
   retain(topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void): void;
   /** Set once by the protocol: keeps a retained message of a topic that this shard owns, or that there is none; `done` when it is durable. */
@@ -142,6 +140,8 @@ export interface Broker<S> {
   readonly directory: SessionDirectory;
   /** Filters of sessions that outlive their connection. */
   readonly durable: DurableFilters;
+  /** Shared subscriptions whose messages are kept, where this shard has the logs. */
+  readonly queues: SharedQueueOwner;
   /** Set once by the protocol. */
   onQueueMessage: (from: ShardId, message: QueueMessage) => void;
   /** To a peer, or to this shard itself: then it is handled before the call returns. */
@@ -256,6 +256,7 @@ export type QueueMessage =
       /** Groups that have some: how many, about how many bytes, and the sequence that the next record gets at least. */
       readonly groups: readonly (readonly [group: GroupId, count: number, bytes: number, end: Sequence])[];
     }
+  | SharedQueueMessage
   /** Exactly these records. */
   | { readonly kind: 'fetch'; readonly ticket: number; readonly group: GroupId; readonly sequences: readonly Sequence[] }
   | {

@@ -4,7 +4,6 @@ import { plainName, tenantOf } from '../base/tenant-names.js';
 import { DurableFilters } from './durable-filters.js';
 import { Interest } from './interest.js';
 import { ownerOf } from './level-hash.js';
-import type { ShardBrokerOptions } from './options.js';
 import type {
   Broker,
   LogTarget,
@@ -22,9 +21,10 @@ import { RetainedStore } from './retained.js';
 import { RetainedRelay, type RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
+import type { ShardBrokerOptions } from './shard-broker-options.js';
 import type { SharedChoice } from './shared/ports.js';
-import type { SharedGroup } from './shared/shared-group.js';
-import { isShared, SharedGroups } from './shared/shared-groups.js';
+import { BY_TURNS, isShared, SharedGroups } from './shared/shared-groups.js';
+import { SharedQueues } from './shared/shared-queues.js';
 import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
 import type { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
@@ -37,8 +37,8 @@ export class ShardBroker<S> implements Broker<S> {
   readonly shard: ShardId;
   readonly directory: ShardDirectory;
   readonly durable: DurableFilters;
+  readonly queues: SharedQueues;
   persistRetained: Broker<S>['persistRetained'] = (_topic, _message, done) => done('stored');
-  onSubscribed: Broker<S>['onSubscribed'] = () => {};
   onQueueMessage: Broker<S>['onQueueMessage'] = () => assert(false, 'the protocol sets it');
   readonly #links: PeerLinks;
   readonly #clock: { nowMs(): number };
@@ -99,6 +99,12 @@ export class ShardBroker<S> implements Broker<S> {
       },
       hashSeed,
     );
+    this.queues = new SharedQueues({
+      ...{ self, shardCount, post, log, seed: hashSeed, durable: this.durable },
+      policies: options.sharedPolicies ?? BY_TURNS,
+      logs: durableLogs?.logs ?? [],
+      logsOf: (filter) => durableLogs?.logsOf(filter) ?? [],
+    });
     this.directory = new ShardDirectory({ self, shardCount, post });
     const adopt = (clientId: string, state: Uint8Array): void => this.directory.adopt(clientId, state);
     const lost = (clientId: string, why: string): void => log.warn('session.lost', 'the state of a session was dropped', { clientId, why });
@@ -147,13 +153,7 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   tellSharedLoads(choice: SharedChoice<S>): void {
-    if (this.#links.shardCount === 1) return;
     for (const [shard, loads] of this.#groups.loadsOf(choice)) this.#links.send(shard, { kind: 'shared-loads', loads });
-  }
-
-  /** The group with that number of ours. */
-  sharedGroup(number: number): SharedGroup<S> | undefined {
-    return this.#groups.byNumber(number);
   }
 
   subscribe(subscriber: S, requests: readonly SubscribeRequest[], done: (results: readonly SubscribeResult[]) => void): void {
@@ -189,6 +189,7 @@ export class ShardBroker<S> implements Broker<S> {
   /** Topics may go to other logs from now on. */
   onStreamsChanged(): void {
     this.#version += 1;
+    this.queues.onStreamsChanged();
   }
 
   restoreRetained(message: StoredMessage): void {
@@ -202,6 +203,7 @@ export class ShardBroker<S> implements Broker<S> {
   onTick(nowMs: number): void {
     this.#retained.sweep(nowMs);
     this.#registrar.onTick(nowMs);
+    this.queues.onTick(nowMs);
   }
 
   /** What waits for an answer of another shard; 0 at rest. */
@@ -221,7 +223,7 @@ export class ShardBroker<S> implements Broker<S> {
     } else if (this.#subscriptions.add(subscriber, filter, options) === null) {
       order.settle(index, 'quota-exceeded', true, NO_MESSAGES);
       return;
-    } else this.onSubscribed(filter, 1);
+    }
     this.#version += 1;
 
     // §3.3.1.3: 0 always, 1 if the subscription is new, 2 never; §4.8.2: none for shared subscriptions.
@@ -243,10 +245,9 @@ export class ShardBroker<S> implements Broker<S> {
   #withdraw(subscription: Subscription<S>): void {
     const filter = subscription.filter;
     this.#subscriptions.remove(subscription);
-    this.onSubscribed(filter, -1);
     this.#version += 1;
     if (this.#links.shardCount === 1) return;
-    // Others may still want it. Shared: then the peers hear how many are left.
+    // Others here may still want it. Shared: then the peers hear how many are left.
     const announcement = this.#announcementOf(filter, NO_ANSWER);
     if (announcement === null) this.#postToPeers({ kind: 'interest-remove', filter });
     else if (isShared(filter)) this.#postToPeers(announcement);
@@ -332,7 +333,7 @@ export class ShardBroker<S> implements Broker<S> {
         this.durable.onRemove(from, message.filter);
         return;
       default:
-        this.onQueueMessage(from, message);
+        if (!this.queues.onMessage(from, message)) this.onQueueMessage(from, message);
         return;
     }
   }
@@ -364,5 +365,6 @@ export class ShardBroker<S> implements Broker<S> {
     this.#relay.onPeerReplaced(peer);
     this.#rounds.onPeerReplaced(peer, this.#announcedFilters());
     this.durable.onPeerReplaced(peer);
+    this.queues.onPeerReplaced(peer);
   }
 }

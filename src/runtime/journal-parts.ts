@@ -2,12 +2,12 @@ import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import type { DurableLogs } from '../broker/options.js';
+import type { DurableLogs } from '../broker/shard-broker-options.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamResolver } from '../broker/streams/stream-resolver.js';
 import { streamOf } from '../journal/partition-key.js';
 import { groupsOfLane, isMemoryGroup, lanesOf, memoryGroupsOf } from '../journal/placement.js';
-import type { StreamId } from '../journal/ports.js';
+import type { GroupLog, StreamId } from '../journal/ports.js';
 import { type LaneParts, ShardJournal } from '../journal/shard-journal.js';
 import { openLmdbStore } from '../storage/lmdb/lmdb-store.js';
 import { openMemoryStore } from '../storage/memory-store.js';
@@ -50,13 +50,15 @@ export function laneDirectory(dataPath: string, lane: number): string {
 
 /** The logs of this shard, for filters of durable sessions. */
 export function durableLogs(journal: ShardJournal, resolver: StreamResolver): DurableLogs {
+  const logsOf = (filter: string): GroupLog[] => {
+    const group = /[+#]/.test(filter) ? undefined : resolver.resolve(filter)?.group;
+    const hasMemory = resolver.hasMemoryStreams;
+    return journal.groups.filter(({ id }) => (group === undefined ? hasMemory || !isMemoryGroup(id) : id === group));
+  };
   return {
-    positions: (filter) => {
-      const group = /[+#]/.test(filter) ? undefined : resolver.resolve(filter)?.group;
-      const hasMemory = resolver.hasMemoryStreams;
-      const isMeant = (id: number): boolean => (group === undefined ? hasMemory || !isMemoryGroup(id) : id === group);
-      return journal.groups.filter(({ id }) => isMeant(id)).map((log) => [log.id, log.nextSequence] as const);
-    },
+    logs: journal.groups,
+    logsOf,
+    positions: (filter) => logsOf(filter).map((log) => [log.id, log.nextSequence] as const),
     onUnwanted: (filter) => {
       for (const group of journal.groups) group.dropIndex(filter);
     },

@@ -9,7 +9,7 @@ import { plainOrigin } from './origins.js';
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
-import { tenantFacts } from './tenant-streams.js';
+import { tenantNumbers } from './tenant-streams.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 
 const TICK_MS = 100;
@@ -32,7 +32,7 @@ export interface ShardPort {
     a commit of the journal: engines | transport.submit                               | flush | submit
     the tick of 100 ms:      engines | transport.submit                               | flush | submit
 
-  `flush`: what goes to other shards, and what goes to the journal, each together.
+  `flush`: rows of sessions and queues, what goes to other shards, and what goes to the journal, each together.
 
   Nothing runs between turns, so state needs no locks; a turn is bounded, so that each of them comes to its right.
 */
@@ -164,10 +164,11 @@ export class Shard {
     const { connections, transport, links, mqtt, journal } = this.#parts;
     mqtt.beginTurn();
     connections.dispatch(transport.rows, rowCount);
-    links.flush();
     mqtt.endTurn();
+    links.flush();
     journal.flush();
     this.#publishCount();
+    if (mqtt.wantsTurn) this.#workSoon();
   }
 
   /** What a commit held is delivered and acknowledged, or refused; that may append more. */
@@ -177,10 +178,11 @@ export class Shard {
     mqtt.beginTurn();
     over();
     transport.submit();
-    links.flush();
     mqtt.endTurn();
+    links.flush();
     journal.flush();
     transport.submit();
+    if (mqtt.wantsTurn) this.#workSoon();
   }
 
   #workRings(): void {
@@ -190,17 +192,20 @@ export class Shard {
     links.receive();
     transport.submit();
     links.release();
-    links.flush();
     mqtt.endTurn();
+    links.flush();
     journal.flush();
     transport.submit();
-    if (links.hasWork || !this.#doorbell.sleep()) {
-      this.#isScheduled = true;
-      setImmediate(() => {
-        this.#isScheduled = false;
-        this.#workRings();
-      });
-    }
+    if (links.hasWork || mqtt.wantsTurn || !this.#doorbell.sleep()) this.#workSoon();
+  }
+
+  #workSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#workRings();
+    });
   }
 
   #onTick(): void {
@@ -211,11 +216,12 @@ export class Shard {
     mqtt.onTick(nowMs);
     broker.onTick(nowMs);
     transport.submit();
-    links.flush();
     journal.onTick(nowMs);
     mqtt.endTurn();
+    links.flush();
     journal.flush();
     transport.submit();
+    if (mqtt.wantsTurn) this.#workSoon();
     this.#publishCount();
     this.#ticks += 1;
     if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
@@ -309,7 +315,7 @@ export class Shard {
       resolver.update(streams);
       applySettings(journal, streams);
       broker.onStreamsChanged();
-      mqtt.onTenantsChanged(tenantFacts(this.#catalogue));
+      mqtt.onTenantsChanged(tenantNumbers(streams));
       mqtt.onStreamsChanged();
       forgetStreams(journal, deleted);
     });

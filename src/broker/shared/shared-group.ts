@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import type { Receiver, ShardId, SharedGroup as SharedGroupPort } from '../ports.js';
 import { MergedReceiver, type Subscription } from '../subscription.js';
+import { affinity } from './affinity.js';
 import type { SharedChoice, SharedPolicy } from './ports.js';
 
 const NOBODY = -1;
@@ -353,12 +354,4 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
     this.#dice = dice;
     return (dice >>> 0) % limit;
   }
-}
-
-/** How much a key likes a place: the place that it likes best gets it. */
-function affinity(hash: number, shard: number, index: number): number {
-  let mixed = hash ^ Math.imul(shard + 1, 0x9e37_79b1) ^ Math.imul(index + 1, 0x7feb_352d);
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }

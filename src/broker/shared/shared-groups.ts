@@ -7,7 +7,11 @@ import { SharedGroup } from './shared-group.js';
 
 const PREFIX = '$share/';
 
-const BY_TURNS: SharedPolicies = () => ({ strategy: 'round-robin' });
+/** By turns, and kept only for members that outlive their connection. */
+export const BY_TURNS: SharedPolicies = () => ({
+  ...{ strategy: 'round-robin', isDurable: false, keepMs: 0 },
+  ...{ messagesMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER },
+});
 
 /** `$share/<group>/<filter>` (MQTT 5.0 §4.8.2), whose group and filter the protocol checked. */
 export function isShared(filter: string): boolean {
@@ -15,7 +19,7 @@ export function isShared(filter: string): boolean {
 }
 
 /** `<group>/<filter>` apart. */
-function partsOf(shared: string): { readonly group: string; readonly filter: string } {
+export function partsOfShared(shared: string): { readonly group: string; readonly filter: string } {
   const slash = shared.indexOf('/', PREFIX.length);
   return { group: shared.slice(PREFIX.length, slash), filter: shared.slice(slash + 1) };
 }
@@ -122,7 +126,7 @@ export class SharedGroups<S> {
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     this.#numberLast += 1;
-    const { group: name, filter } = partsOf(key);
+    const { group: name, filter } = partsOfShared(key);
     const group = new SharedGroup<S>(key, this.#numberLast, this.#self, this.#policies(name, filter), this.#seed);
     this.#byKey.set(key, group);
     this.#byNumber.set(group.number, group);
@@ -133,7 +137,7 @@ export class SharedGroups<S> {
   #drop(group: SharedGroup<S>): void {
     this.#byKey.delete(group.key);
     this.#byNumber.delete(group.number);
-    const { filter } = partsOf(group.key);
+    const { filter } = partsOfShared(group.key);
     const others = (this.#byFilter.get(filter) ?? NO_GROUPS).filter((other) => other !== group);
     if (others.length === 0) this.#byFilter.delete(filter);
     else this.#byFilter.set(filter, others);

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.js';
 import {
   ANY_TOKEN,
   type CursorOutcome,
@@ -47,6 +48,16 @@ export class Acknowledgements {
   settleRange(from: number, to: number): number {
     if (!isOffset(from) || !isOffset(to)) return 0;
     return this.#ledger.settleRange(from, Math.min(to, this.#ledger.tail), KEEP_REJECTED);
+  }
+
+  handOver(offset: number, token: number, consumer: number): CursorOutcome {
+    const { options, slab } = this.#ledger;
+    assert(!options.hasLocks, 'locks know the consumer');
+    const slot = this.#slotOf(offset);
+    if (slot < 0) return this.#refusalOfUnheld(offset);
+    if (!this.#isUnder(slot, token)) return 'stale';
+    slab.handOver(slot, consumer);
+    return 'done';
   }
 
   release(offset: number, token: number, now: number, how: Release): CursorOutcome {

@@ -180,6 +180,11 @@ export class QueueCursor {
     return this.#acknowledgements.settleRange(from, to);
   }
 
+  /** A record that is held is another consumer's from now on, under the same token. Not with locks: they know the consumer. */
+  handOver(offset: number, token: number, consumer: number): CursorOutcome {
+    return this.#acknowledgements.handOver(offset, token, consumer);
+  }
+
   /** The consumer gives the record back. If its deliveries failed too often, it is rejected. */
   release(offset: number, token: number, now: number, how: Release): CursorOutcome {
     return this.#acknowledgements.release(offset, token, now, how);

@@ -131,6 +131,13 @@ export class RecordSlab {
     return slots;
   }
 
+  /** Of a record that is held. */
+  handOver(slot: number, consumer: number): void {
+    this.#unlinkHolder(slot);
+    this.consumers[slot] = consumer;
+    this.#linkHolder(slot);
+  }
+
   clear(): void {
     for (let slot = 0; slot < this.capacity; slot += 1) {
       if (this.phases[slot] === PHASE.free) continue;

@@ -1,6 +1,5 @@
 import { assert } from '../../base/assert.js';
 import { hashOfBytes } from '../../base/fnv.js';
-import { tenantOfFilter } from '../../base/tenant-names.js';
 import { type AppendRequest, type ForwardedRun, type LogTarget, NO_GROUP, type ShardId } from '../../broker/ports.js';
 import type { CommitNumber } from '../../journal/ports.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
@@ -31,26 +30,29 @@ import {
 } from './inspection.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
-import { countInTenant, countTenant } from './metering/entry.js';
-import { releaseMetered } from './metering/release.js';
 import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { onRightsChanged } from './rights.js';
-import { keepSession, onDeadline, scheduleExpiry } from './session-end.js';
+import { onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
+import { onQueueOwnerReplaced, tellReady } from './shared/membership.js';
+import { MqttQueueHost } from './shared/queue-host.js';
 import { dropOutdated, mayClaim, onSurrender } from './take-over.js';
-import type { TenantFacts } from './tenant-space.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
 /** The space of delayed messages that were published is given back every so many ticks. */
 const TRIM_TICKS = 50;
+/** Rounds of giving and taking that one turn makes, where members need no acknowledgement. */
+const QUEUE_ROUNDS_MAX = 8;
 
 /** MQTT 3.1, 3.1.1 and 5.0 on one shard: the face that the runtime sees. */
 export class MqttEngine implements ProtocolEngine {
   readonly name = 'mqtt';
   readonly connectionOptions: ConnectionOptions;
+  /** There is more to do at once, and nothing that will bring a turn. */
+  wantsTurn = false;
   readonly #context: MqttContext;
   #ticks = 0;
   readonly #retained: () => readonly LogTarget[];
@@ -74,17 +76,16 @@ export class MqttEngine implements ProtocolEngine {
     parts.broker.directory.onOrphan = (clientId, state) => {
       // Its new connection went away while the session moved: it waits here for the next one.
       const moved = decodeSessionState(context, clientId, state);
-      keepSession(context, moved.session);
+      context.sessions.set(clientId, moved.session);
       restoreSubscriptions(context, moved, () => {});
       scheduleExpiry(context, moved.session);
     };
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
-    context.spaces.recount = (space, sign) => countTenant(context, space, sign);
-    parts.broker.onSubscribed = (filter, amount) => countInTenant(context, tenantOfFilter(filter), 'subscriptions', amount);
     parts.rights.onChanged = () => onRightsChanged(context);
     parts.bans.onAdded = () => endBanned(context);
     parts.authenticator.onIdentityChanged = (owner, now) => onIdentityChanged(context, owner, now);
     parts.broker.persistRetained = (topic, message, done) => persistRetained(context, topic, message, done);
+    parts.broker.queues.host = new MqttQueueHost(context);
     parts.broker.onQueueMessage = (from, message) => onQueueMessage(context, from, message);
     parts.runLinks.onAppended = (_from, ticket, outcome) => onAppended(context, ticket, outcome);
     parts.runLinks.onLinkRelieved = (shard) => releaseLink(context, shard);
@@ -96,12 +97,12 @@ export class MqttEngine implements ProtocolEngine {
     for (const publish of this.#context.startupWills.splice(0)) publish();
   }
 
-  /** Which tenants there are. The sessions of those that are gone end. */
-  onTenantsChanged(tenants: ReadonlyMap<string, TenantFacts>): void {
+  /** Which tenants there are, with the numbers of their catch-all streams. The sessions of those that are gone end. */
+  onTenantsChanged(numbers: ReadonlyMap<string, number>): void {
     const context = this.#context;
-    context.spaces.update(tenants);
+    context.setTenants(numbers);
     context.sessionEpoch += 1;
-    for (const session of [...context.sessions.values()]) if (!tenants.has(session.tenant)) endByTenant(context, session);
+    for (const session of [...context.sessions.values()]) if (!numbers.has(session.tenant)) endByTenant(context, session);
   }
 
   /** Topics may go to other logs from now on: whoever waits for one of them follows it there. */
@@ -113,6 +114,7 @@ export class MqttEngine implements ProtocolEngine {
   start(done: () => void): void {
     restoreRetained(this.#context, this.#retained());
     this.#context.broker.directory.announce(restoreSessions(this.#context, done));
+    tellReady(this.#context);
   }
 
   get connectionCount(): number {
@@ -179,7 +181,14 @@ export class MqttEngine implements ProtocolEngine {
   }
 
   endTurn(): void {
-    writeRows(this.#context);
+    const context = this.#context;
+    const { doneLines, broker } = context;
+    this.wantsTurn = true;
+    for (let round = 0; this.wantsTurn && round < QUEUE_ROUNDS_MAX; round += 1) {
+      doneLines.flush();
+      this.wantsTurn = broker.queues.turn() || !doneLines.isEmpty;
+    }
+    writeRows(context);
   }
 
   onForwarded(from: ShardId, forwarded: ForwardedRun): void {
@@ -202,7 +211,7 @@ export class MqttEngine implements ProtocolEngine {
       if (member !== null && !choice.isForbidden(member.subscriber)) deliverToMember(context, groupOfOne(member));
       return;
     }
-    const space = context.spaces.ofNumber(forwarded.tenant);
+    const space = context.spaceOfNumber(forwarded.tenant);
     if (space === null) return; // Nobody of it was ever here.
     let routes = space.peerRoutes.get(from);
     if (routes === undefined) {
@@ -235,10 +244,11 @@ export class MqttEngine implements ProtocolEngine {
   }
 
   onPeerReplaced(peer: ShardId): void {
-    for (const { peerRoutes } of this.#context.spaces.all()) peerRoutes.get(peer)?.clear();
+    for (const { peerRoutes } of this.#context.spaces.values()) peerRoutes.get(peer)?.clear();
     onOwnerReplaced(this.#context, peer);
     onLogOwnerReplaced(this.#context, peer);
     onDelayOwnerReplaced(this.#context, peer);
+    onQueueOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);
   }
 
@@ -249,7 +259,6 @@ export class MqttEngine implements ProtocolEngine {
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
     endExpired(context);
-    releaseMetered(context);
     writeLateProgress(context);
     serveAgain(context);
     publishDue(context);

@@ -3,11 +3,11 @@ import type { MqttContext } from './context.js';
 import { pull } from './durable/pull.js';
 import { holdPublishes } from './durable/turn.js';
 import type { MessageQueue, QueueEntry } from './message-queue.js';
-import { drained, mayDrain } from './metering/output.js';
 import type { Outbound } from './outbound.js';
 import { frameLength, framesLength } from './publish-frame.js';
 import type { MqttSession } from './session.js';
 import { shapeOf } from './shapes.js';
+import { isShared } from './shared/places.js';
 import { encodeSpecial } from './special.js';
 import { agedFrame } from './stored-run.js';
 import { releaseWaiters } from './throttle.js';
@@ -25,12 +25,10 @@ export function drainQueue(context: MqttContext, session: MqttSession): void {
     let budget = context.limits.outputHighMarkBytes;
     while (session.slot >= 0 && !session.isCongested && budget > 0) {
       const entry = queue.peek();
-      if (entry === undefined || !mayDrain(context, session)) break;
-      const left = queue.length;
+      if (entry === undefined) break;
       const sent = sendSome(context, session, queue, entry);
       if (sent < 0) break;
       budget -= sent;
-      drained(context, session, left - queue.length, sent);
     }
   }
   session.updateReady();
@@ -67,6 +65,7 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
   );
   const packetId = outbound === null ? 0 : openIds(outbound, entry, count);
   context.commands.sendBlock(session.slot, block, packetId);
+  if (outbound === null) settleEntry(session, entry, count);
   queue.take(count, length);
   return length;
 }
@@ -80,11 +79,11 @@ function holdSome(context: MqttContext, session: MqttSession, queue: MessageQueu
   return length;
 }
 
-/** The next `count` messages of an entry need not be sent. */
-function settleEntry({ durable }: MqttSession, { delivery, frame: first }: QueueEntry, count: number): void {
+/** The next `count` messages of an entry need not be sent, or nobody will say that they came. */
+function settleEntry(session: MqttSession, { delivery, frame: first }: QueueEntry, count: number): void {
   const { log } = delivery;
-  if (durable === null || log === null) return;
-  for (let i = first; i < first + count; i += 1) durable.settle(log.group, log.sequences[i]);
+  if (log === null) return;
+  for (let i = first; i < first + count; i += 1) session.settle(log.group, log.sequences[i]);
 }
 
 function sendSpecial(
@@ -115,6 +114,7 @@ function sendSpecial(
     settleEntry(session, entry, 1);
   } else {
     if (outbound !== null) openIds(outbound, entry, 1);
+    else settleEntry(session, entry, 1);
     context.commands.sendCopy(session.slot, packet);
   }
   queue.take(1, length);
@@ -126,6 +126,8 @@ function openIds(outbound: Outbound, entry: QueueEntry, count: number): number {
   const { qos } = entry.delivery;
   assert(qos > 0, 'QoS 0 has no packet id');
   const first = outbound.open(count, qos as 1 | 2);
+  const { log } = entry.delivery;
   if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count, entry.frame);
+  else if (log !== null && isShared(log.group)) outbound.placeRun(first, log, count, entry.frame);
   return first;
 }

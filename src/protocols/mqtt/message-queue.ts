@@ -90,12 +90,12 @@ export class MessageQueue {
     if (entry.remaining === 0) this.#entries.shift();
   }
 
-  /** Takes away what the log has, and says what it was: the frames of a run from number `from` on. */
-  dropLogged(visit: (places: LogPlaces, from: number) => void): void {
+  /** Takes away what the log has, as far as it is meant, and says what it was: the frames of a run from number `from` on. */
+  dropLogged(isMeant: (places: LogPlaces) => boolean, visit: (places: LogPlaces, from: number) => void): void {
     const kept: QueueEntry[] = [];
     const logged: QueueEntry[] = [];
     for (let entry = this.#entries.shift(); entry !== undefined; entry = this.#entries.shift()) {
-      if (entry.delivery.log === null) kept.push(entry);
+      if (entry.delivery.log === null || !isMeant(entry.delivery.log)) kept.push(entry);
       else logged.push(entry);
     }
     for (const entry of kept) this.#entries.push(entry);

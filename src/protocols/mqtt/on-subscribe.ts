@@ -9,13 +9,13 @@ import { addFilters, dropFilter } from './durable/life.js';
 import { noteRecord, whenDurable } from './durable/turn.js';
 import { encodeSuback, encodeUnsuback } from './encode.js';
 import { enqueue } from './enqueue.js';
-import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
 import { mayReceive, rightsOf } from './rights.js';
 import { storeRun } from './run-view.js';
 import { say } from './say.js';
 import type { MqttSession } from './session.js';
+import { joinShared, leaveShared } from './shared/membership.js';
 import { checkFilter, filterToMatch } from './topic-syntax.js';
 
 /** SUBSCRIBE, MQTT 5.0 §3.8. SUBACK says that every shard routes by it; retained messages follow. */
@@ -25,30 +25,22 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   const codes: number[] = new Array<number>(packet.subscriptions.length).fill(REASON.unspecifiedError);
   const accepted: number[] = [];
   const requests: SubscribeRequest[] = [];
-  let left = subscriptionsLeft(context, context.spaceOf(session.tenant));
   for (const [index, fields] of packet.subscriptions.entries()) {
     const refusal = refusalOf(context, session, fields);
     if (refusal !== 0) {
       codes[index] = refusal;
       continue;
     }
-    const request = requestOf(session, fields, packet.identifier);
-    if (left <= 0 && !context.broker.subscriptionsOf(session).some(({ filter }) => filter === request.filter)) {
-      codes[index] = REASON.quotaExceeded;
-      continue;
-    }
-    left -= 1;
     accepted.push(index);
-    requests.push(request);
+    requests.push(requestOf(session, fields, packet.identifier));
   }
   context.broker.subscribe(session, requests, (results) => {
-    if (session.durable === null) {
-      answer(results);
-      return;
-    }
-    // What is promised here outlives this process: the rows first.
     const granted = requests.filter((_, i) => results[i].status === 'granted');
-    addFilters(context, session, granted, () => whenDurable(context, () => answer(results)));
+    joinShared(context, session, granted, () => {
+      if (session.durable === null) answer(results);
+      // What is promised here outlives this process: the rows first.
+      else addFilters(context, session, granted, () => whenDurable(context, () => answer(results)));
+    });
   });
 
   function answer(results: readonly SubscribeResult[]): void {
@@ -109,6 +101,7 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
   const filters = packet.filters.map((filter) => routingFilter(session.tenant, filter));
   const existed = context.broker.unsubscribe(session, filters);
   const { durable } = session;
+  for (const filter of filters) leaveShared(context, session, filter);
   if (durable !== null) for (const filter of filters) dropFilter(context, durable, filter);
   noteRecord(context, session);
   const codes = existed.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));

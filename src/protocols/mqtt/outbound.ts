@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { frameLength } from './publish-frame.js';
-import type { Delivery } from './stored-run.js';
+import { handedOver, isHandedOver, isShared } from './shared/places.js';
+import type { Delivery, LogPlaces } from './stored-run.js';
 
 const PACKET_IDS = 65535;
 /** Ids are given out in sequence; a client that leaves one unacknowledged lets us go this far past it. */
@@ -132,6 +133,47 @@ export class Outbound {
       position += frameLength(delivery.run.bytes, position);
       packetId = nextPacketIdAfter(packetId);
     }
+  }
+
+  /** Where the messages of ids just opened are from, for sessions that do not keep them. */
+  placeRun(firstPacketId: number, log: LogPlaces, count: number, frame = 0): void {
+    let packetId = firstPacketId;
+    for (let i = 0; i < count; i += 1) {
+      const sequence = this.#sequenceOf(packetId);
+      assert(sequence >= 0, 'placeRun follows open');
+      this.#setPlace(sequence & (this.#states.length - 1), log.group, log.sequences[frame + i]);
+      packetId = nextPacketIdAfter(packetId);
+    }
+  }
+
+  /** Takes deliveries of QoS 1 back, as if they had not been begun. `visit` is told where they are from. */
+  takeBack(isMeant: (place: number) => boolean, visit: (place: number, sequence: number) => void): void {
+    const groups = this.#groups;
+    if (groups === null || this.#places === null) return;
+    const mask = this.#states.length - 1;
+    for (let sequence = this.#tail; sequence < this.#head; sequence += 1) {
+      const index = sequence & mask;
+      const place = groups[index];
+      if (this.#states[index] !== AWAITS_PUBACK || place < 0 || !isMeant(place)) continue;
+      this.#states[index] = FREE;
+      this.#drop(index);
+      groups[index] = NO_GROUP;
+      this.#inFlight -= 1;
+      visit(place, this.#places[index]);
+    }
+    this.#advanceTail();
+  }
+
+  /** The message of an id in flight, which came from a shared queue, is the session's now. @returns where it came from; null if it is none, or was before. */
+  handOver(packetId: number): { readonly place: number; readonly sequence: number } | null {
+    const sequence = this.#sequenceOf(packetId);
+    const groups = this.#groups;
+    if (sequence < 0 || groups === null || this.#places === null) return null;
+    const index = sequence & (this.#states.length - 1);
+    const place = groups[index];
+    if (this.#states[index] === FREE || place < 0 || !isShared(place) || isHandedOver(place)) return null;
+    groups[index] = handedOver(place);
+    return { place, sequence: this.#places[index] };
   }
 
   /** The state of an id. */

@@ -1,6 +1,7 @@
 import { hashOfBytes } from '../../base/fnv.js';
 import { isRoutingName } from '../../base/tenant-names.js';
 import type { Receiver, Route, SharedGroup } from '../../broker/ports.js';
+import type { QueuedGroup } from '../../broker/shared/ports.js';
 import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { isDelayedTopic } from './delayed/delayed-topic.js';
@@ -44,6 +45,8 @@ export interface Plan {
   readonly special: readonly Receiver<MqttSession>[];
   /** Shared subscriptions: one of the members each, message by message. */
   readonly shared: readonly SharedMembers[];
+  /** Those whose messages are kept, if this shard has the log. */
+  readonly queues: readonly QueuedGroup[];
   /** For those that choose by topic. */
   readonly topicHash: number;
   /** A topic that clients do not publish to as to others: only the server writes it, or its messages are delayed. */
@@ -54,6 +57,8 @@ export interface Plan {
 /** The members of a shared subscription on this shard, each as a group of its own, in the order of `group.members`. */
 export interface SharedMembers {
   readonly group: SharedGroup<MqttSession>;
+  /** What this shard's logs have is given by it and not from here; null: nothing is kept. */
+  readonly queue: QueuedGroup | null;
   readonly members: readonly Group[];
 }
 
@@ -104,8 +109,13 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
     acknowledged: [...acknowledged.values()],
     special,
     topicHash: route.shared.length === 0 ? 0 : topicHashOf(route.topic),
-    shared: route.shared.map((group) => ({ group, members: group.members.map(groupOfOne) })),
     isSetApart: isReservedTopic(route.topic) || isDelayedTopic(route.topic),
+    shared: route.shared.map((group) => ({
+      group,
+      queue: context.broker.queues.find(group.key),
+      members: group.members.map(groupOfOne),
+    })),
+    queues: route.durable.flatMap((filter) => context.broker.queues.ofFilter(filter)),
     lists,
   };
 }

@@ -42,7 +42,14 @@ export function spread(context: MqttContext, connection: MqttConnection | null, 
   const plan = planOf(context, route);
   deliver(context, plan);
   for (const shard of route.shards) forwardRun(context, connection, plan.tenantNumber, shard, NO_GROUP, topic);
+  if (plan.queues.length > 0 && context.run.logGroup >= 0 && context.run.qos > 0) noteQueues(context, plan);
   if (plan.shared.length > 0) spreadShared(context, connection, topic, route, plan);
+}
+
+/** The run is durable, and in the indexes of the queues. */
+function noteQueues({ run }: MqttContext, { queues }: Plan): void {
+  const publisherHash = run.session === null ? run.publisherHash : publisherHashOf(run.session);
+  for (const queue of queues) queue.note(run.logGroup, run.sequence, run.count, publisherHash);
 }
 
 /** Shared subscriptions take turns message by message, so the run is taken apart. */
@@ -57,6 +64,7 @@ function spreadShared(
   const choice = context.memberChoice;
   choice.ask(route.topic, topicHash, run.session === null ? run.publisherHash : publisherHashOf(run.session), run.qos);
   const { space, bytes, offset, length, count, version, connection: publisher, session, publisherShard, publisher: remote } = run;
+  const { logGroup, sequence, qos } = run;
   const restore = (): void => {
     run.connection = publisher;
     run.session = session;
@@ -68,7 +76,8 @@ function spreadShared(
     const frame = frameLength(bytes, position);
     run.set(space, bytes, position, frame, 1, version);
     restore();
-    for (const { group, members } of shared) {
+    for (const { group, queue, members } of shared) {
+      if (queue !== null && qos > 0 && logGroup >= 0 && queue.takes(logGroup, sequence + i)) continue;
       const turn = group.next(choice);
       if (turn < 0) forwardRun(context, connection, tenantNumber, ~turn, group.numberOn(~turn), topic);
       else if (mayReceive(context, members[turn].sessions[0], route.topic)) deliverToMember(context, members[turn]);

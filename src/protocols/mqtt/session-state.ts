@@ -10,6 +10,8 @@ import { MessageQueue, type QueueEntry } from './message-queue.js';
 import { type InFlight, Outbound } from './outbound.js';
 import { frameLength } from './publish-frame.js';
 import { MqttSession } from './session.js';
+import { joinShared } from './shared/membership.js';
+import { handedOver, isShared } from './shared/places.js';
 import type { Delivery } from './stored-run.js';
 
 /*
@@ -26,6 +28,8 @@ interface SessionState {
   readonly queue: readonly QueueEntry[];
   readonly received: readonly number[];
   readonly durable: DurableState | null;
+  /** Shared subscriptions that messages in flight are of, by number. */
+  readonly shares: readonly (string | null)[];
 }
 
 interface DurableState {
@@ -56,6 +60,7 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
     queue: session.queue?.entries() ?? [],
     received: session.received?.toArray() ?? [],
     durable: session.durable === null ? null : encodeDurable(session.durable),
+    shares: session.shares?.keys ?? [],
   };
   return pack(state);
 }
@@ -94,6 +99,11 @@ function decodeDurable(context: MqttContext, state: DurableState): DurableSessio
   return durable;
 }
 
+/** What came from a shared queue is the session's: the shard it was on tells the queue. */
+function asOwn(entry: InFlight): InFlight {
+  return isShared(entry.group) ? { ...entry, group: handedOver(entry.group) } : entry;
+}
+
 /** A session that came here, and the subscriptions it had: `restoreSubscriptions` gives them back. */
 export interface MovedSession {
   readonly session: MqttSession;
@@ -109,10 +119,11 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
   session.claimedAtMs = state.claimedAtMs;
   session.expirySeconds = state.expirySeconds;
   if (state.durable !== null) session.durable = decodeDurable(context, state.durable);
+  if (state.shares.length > 0) session.openShares(context.doneLines).restore(state.shares);
   if (state.inFlight.length > 0 || state.nextPacketId !== 1) {
     const outbound = new Outbound(context.limits.inflightMax, true, keptBytesMaxOf(context.limits));
     session.useOutbound(outbound);
-    outbound.restore(state.nextPacketId, state.inFlight);
+    outbound.restore(state.nextPacketId, state.inFlight.map(asOwn));
   }
   if (state.queue.length > 0) {
     session.queue = new MessageQueue(context.limits.queueMessagesMax, context.limits.queueBytesMax);
@@ -143,7 +154,9 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
     });
   };
   context.broker.subscribe(session, requests, () => {
-    if (durable === null) told();
-    else resumeFilters(context, durable, since, told);
+    joinShared(context, session, requests, () => {
+      if (durable === null) told();
+      else resumeFilters(context, durable, since, told);
+    });
   });
 }

@@ -8,6 +8,9 @@ import { Outbound } from './outbound.js';
 import type { PendingRun } from './pending-runs.js';
 import { ReceivedIds } from './received.js';
 import type { PublishMemory } from './rights.js';
+import type { DoneLines } from './shared/done-lines.js';
+import { isShared } from './shared/places.js';
+import { Shares } from './shared/shares.js';
 import type { Will } from './will.js';
 
 /** MQTT 5 §3.1.2.11.2: the session never expires. */
@@ -59,6 +62,8 @@ export class MqttSession {
   outbound: Outbound | null = null;
   queue: MessageQueue | null = null;
   received: ReceivedIds | null = null;
+  /** Null until it has a shared subscription. */
+  shares: Shares | null = null;
   /** QoS 2 publishes of the client whose commit is under way, and answers to repetitions that wait for them. */
   pendingQos2 = 0;
   readonly repeated: PendingRun[] = [];
@@ -99,8 +104,30 @@ export class MqttSession {
 
   useOutbound(outbound: Outbound): void {
     this.outbound = outbound;
-    const { durable } = this;
-    if (durable !== null) outbound.onSettled = (group, sequence) => durable.settle(group, sequence);
+    this.#listen();
+  }
+
+  /** Its first shared subscription is made. */
+  openShares(lines: DoneLines): Shares {
+    if (this.shares === null) {
+      this.shares = new Shares(lines);
+      this.#listen();
+    }
+    return this.shares;
+  }
+
+  /** A message of the log or of a shared queue is the client's, or will not be sent. */
+  settle(place: number, sequence: number): void {
+    if (isShared(place)) {
+      this.shares?.settle(place, sequence);
+      if (this.durable !== null) this.durable.isProgressDirty = true;
+    } else this.durable?.settle(place, sequence);
+  }
+
+  #listen(): void {
+    const { outbound } = this;
+    if (outbound !== null && (this.durable !== null || this.shares !== null))
+      outbound.onSettled = (place, sequence) => this.settle(place, sequence);
   }
 
   openQueue(limits: MqttLimits): MessageQueue {

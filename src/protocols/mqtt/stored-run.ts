@@ -17,6 +17,7 @@ export interface StoredRun {
 
 /** Where the messages of a run are in the log: a sequence for each frame, rising. */
 export interface LogPlaces {
+  /** Of a message that came from a shared subscription's queue a place (shared/places.ts), which says the group too. */
   readonly group: GroupId;
   readonly sequences: Float64Array;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SharedStrategy } from '../../../src/broker/shared/ports.js';
+import type { SharedPolicies, SharedStrategy } from '../../../src/broker/shared/ports.js';
 import { SharedGroups } from '../../../src/broker/shared/shared-groups.js';
 import { Subscription } from '../../../src/broker/subscription.js';
 import { optionsOf } from '../naive-matcher.js';
@@ -99,8 +99,12 @@ test('shared groups: new options of a member are what a route shows', () => {
   );
 });
 
+function policyOf(strategy: SharedStrategy): SharedPolicies {
+  return () => ({ strategy, isDurable: false, keepMs: 0, messagesMax: 1000, bytesMax: 1000 });
+}
+
 function groupOf(strategy: SharedStrategy, names: readonly string[]): { groups: SharedGroups<string>; choice: EasyChoice<string> } {
-  const groups = new SharedGroups<string>(0, 5, () => ({ strategy }));
+  const groups = new SharedGroups<string>(0, 5, policyOf(strategy));
   for (const name of names) groups.join(member(name, KEY));
   return { groups, choice: new EasyChoice() };
 }
@@ -168,8 +172,8 @@ test('shared groups: a hash gives equal keys to one member, and a member that co
 });
 
 test('shared groups: shards agree whose a key is, from wherever it is published', () => {
-  const here = new SharedGroups<string>(0, 5, () => ({ strategy: 'hash-topic' }));
-  const there = new SharedGroups<string>(1, 99, () => ({ strategy: 'hash-topic' }));
+  const here = new SharedGroups<string>(0, 5, policyOf('hash-topic'));
+  const there = new SharedGroups<string>(1, 99, policyOf('hash-topic'));
   for (const name of ['a', 'b']) here.join(member(name, KEY));
   for (const name of ['x', 'y', 'z']) there.join(member(name, KEY));
   here.setPeer(1, KEY, 3, 4);

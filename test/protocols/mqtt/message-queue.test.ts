@@ -53,7 +53,10 @@ test('message queue: what the log has is given back from the first frame that wa
   queue.take(1, 5);
   queue.take(1, 10);
   const given: number[] = [];
-  queue.dropLogged((places, from) => given.push(places.sequences[from]));
+  queue.dropLogged(
+    () => true,
+    (places, from) => given.push(places.sequences[from]),
+  );
   assert.deepEqual(given, [2]);
   assert.equal(queue.length, 0);
   assert.equal(queue.bytes, 0);

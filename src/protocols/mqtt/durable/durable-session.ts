@@ -9,6 +9,8 @@ export interface RestoredFlight {
   readonly state: number;
   readonly group: GroupId;
   readonly sequence: Sequence;
+  /** The shared subscription that it came by; not there if it was the session's own. */
+  readonly shared?: string;
 }
 
 type BacklogGroup = readonly [group: GroupId, count: number, bytes: number, end: Sequence];

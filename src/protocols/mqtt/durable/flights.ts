@@ -4,10 +4,12 @@ import type { MqttContext } from '../context.js';
 import { keptBytesMaxOf } from '../limits.js';
 import { AWAITS_PUBREC, type InFlight, Outbound } from '../outbound.js';
 import { groupOfOne } from '../plan.js';
+import { encodeSubscriptionIdentifiers } from '../properties.js';
 import { routeOf } from '../publish.js';
 import { fixedHeaderLength, frameLength } from '../publish-frame.js';
 import { storeRun } from '../run-view.js';
 import type { MqttSession } from '../session.js';
+import { handedOver, sharedPlace } from '../shared/places.js';
 import type { Delivery } from '../stored-run.js';
 import type { DurableSession } from './durable-session.js';
 
@@ -87,9 +89,11 @@ function restore(context: MqttContext, session: MqttSession, durable: DurableSes
   durable.restored = null;
   const { flights, nextPacketId } = restored;
   const inFlight: InFlight[] = [];
-  for (const { packetId, state, group, sequence } of flights) {
-    const delivery = state === AWAITS_PUBREC ? (found.get(`${group}.${sequence}`) ?? null) : null;
-    if (state === AWAITS_PUBREC && delivery === null) durable.settle(group, sequence);
+  for (const { packetId, state, group: logGroup, sequence, shared } of flights) {
+    const own = state === AWAITS_PUBREC ? (found.get(`${logGroup}.${sequence}`) ?? null) : null;
+    const delivery = own === null || shared === undefined ? own : asShared(session, own, shared);
+    const group = shared === undefined ? logGroup : pastPlace(context, session, shared, logGroup);
+    if (state === AWAITS_PUBREC && delivery === null) session.settle(group, sequence);
     else inFlight.push({ packetId, state, delivery, offset: 0, group, sequence });
   }
   const age = ({ packetId }: InFlight): number => (nextPacketId - packetId + PACKET_IDS) % PACKET_IDS;
@@ -98,6 +102,20 @@ function restore(context: MqttContext, session: MqttSession, durable: DurableSes
   session.useOutbound(outbound);
   outbound.restore(nextPacketId, inFlight);
   if (session.connection !== null) outbound.resize(Math.min(context.limits.inflightMax, session.connection.receiveMaximum));
+}
+
+/** A message in flight that came by a shared subscription, as that one asked for it. */
+function asShared(session: MqttSession, delivery: Delivery, key: string): Delivery {
+  const options = session.shares?.find(key)?.options;
+  const retain = options?.retainAsPublished ? ((delivery.run.bytes[0] & 1) as 0 | 1) : 0;
+  const identifier = options?.identifier ?? 0;
+  return { ...delivery, retain, identifiers: identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]), log: null };
+}
+
+/** Its queue knows that it is the session's. */
+function pastPlace(context: MqttContext, session: MqttSession, key: string, group: GroupId): number {
+  const shares = session.openShares(context.doneLines);
+  return handedOver(sharedPlace(shares.addPast(key), group));
 }
 
 const PACKET_IDS = 65535;

@@ -2,6 +2,7 @@ import type { SubscribeRequest } from '../../../broker/ports.js';
 import type { GroupId, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
+import { isShared } from '../shared/places.js';
 import { countBacklog } from './backlog.js';
 import { DurableSession } from './durable-session.js';
 import { forgetPulls } from './pull.js';
@@ -118,7 +119,10 @@ export function onOffline(context: MqttContext, session: MqttSession): void {
   if (durable === null) return;
   forgetPulls(context, durable);
   for (const cursor of durable.cursors.values()) cursor.isLive = false;
-  session.queue?.dropLogged((places, from) => durable.giveBack(places, from));
+  session.queue?.dropLogged(
+    ({ group }) => !isShared(group),
+    (places, from) => durable.giveBack(places, from),
+  );
   durable.heldPublishes = [];
   durable.heldReleases = [];
   noteRecord(context, session);

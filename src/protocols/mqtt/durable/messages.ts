@@ -3,6 +3,8 @@ import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
 import { onDelayed } from '../delayed/on-delayed-publish.js';
 import { onDelay } from '../delayed/serve-delay.js';
+import { onJoined } from '../shared/membership.js';
+import { onGiven } from '../shared/on-given.js';
 import { onCountWaiting, onWaiting, ownerAnswered } from './backlog.js';
 import { onSessionMoved, relocateFilters } from './life.js';
 import { onPulled } from './on-pulled.js';
@@ -48,6 +50,12 @@ export function onQueueMessage(context: MqttContext, from: ShardId, message: Que
       return;
     case 'delayed':
       onDelayed(context, message.ticket, message.refusal);
+      return;
+    case 'shared-joined':
+      onJoined(context, message.ticket);
+      return;
+    case 'shared-given':
+      onGiven(context, message);
       return;
     case 'release-received':
       onReleaseReceived(context, from, message);

@@ -3,7 +3,8 @@ import type { RestoredSession } from '../../../broker/ports.js';
 import type { GroupLog } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import { MqttSession } from '../session.js';
-import { keepSession, scheduleExpiry, scheduleWill } from '../session-end.js';
+import { scheduleExpiry, scheduleWill } from '../session-end.js';
+import { joinShared } from '../shared/membership.js';
 import { DurableSession } from './durable-session.js';
 import { isKept, resumeFilters } from './life.js';
 import { deleteRows, readProgress, readSessions, type SessionRow, TRANSIENT } from './rows.js';
@@ -23,7 +24,7 @@ export function restoreSessions(context: MqttContext, done: () => void): Restore
         publishTransient(context, home, clientId, row);
         continue;
       }
-      if (!context.spaces.tenants.has(splitSessionKey(clientId).tenant)) {
+      if (!context.tenantNumbers.has(splitSessionKey(clientId).tenant)) {
         deleteRows(home, clientId); // Its tenant was deleted while the node was down.
         continue;
       }
@@ -55,7 +56,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   session.version = row.version;
   takeOwner(session, row);
   session.expirySeconds = row.expirySeconds;
-  keepSession(context, session);
+  context.sessions.set(clientId, session);
   const progress = readProgress(home, clientId);
   const since = new Map(progress?.since ?? []);
   for (const [group, floor, settled] of progress?.cursors ?? []) {
@@ -64,7 +65,8 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
     for (const sequence of settled) cursor.takeAhead(sequence, true);
   }
   const flights = progress?.flights ?? [];
-  for (const { group, sequence } of flights) {
+  for (const { group, sequence, shared } of flights) {
+    if (shared !== undefined) continue;
     const cursor = durable.cursors.get(group);
     if (cursor?.has(sequence) === false) cursor.takeAhead(sequence, false);
   }
@@ -80,6 +82,8 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   const kept = requests.filter(isKept).map(({ filter }) => [filter, since.get(filter) ?? []] as const);
   open += 1;
   resumeFilters(context, durable, kept, settle);
+  open += 1;
+  joinShared(context, session, requests, settle);
   restoreDeadlines(context, session, row);
   settle();
 }

@@ -4,6 +4,7 @@ import type { GroupId, GroupLog, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import { AWAITS_PUBCOMP, AWAITS_PUBREC } from '../outbound.js';
 import type { MqttSession } from '../session.js';
+import { groupOfPlace, isShared, shareOf } from '../shared/places.js';
 import type { Will } from '../will.js';
 import type { DurableSession, RestoredFlight } from './durable-session.js';
 
@@ -70,7 +71,9 @@ export function writeTransient(home: GroupLog, { key, version, owner, isSuperuse
 export function writeProgress(session: MqttSession, durable: DurableSession): void {
   const flights: RestoredFlight[] = [];
   session.outbound?.forEachPlace((packetId, state, group, sequence) => {
-    if (state === AWAITS_PUBREC || state === AWAITS_PUBCOMP) flights.push({ packetId, state, group, sequence });
+    if (state !== AWAITS_PUBREC && state !== AWAITS_PUBCOMP) return;
+    const shared = isShared(group) ? session.shares?.at(shareOf(group))?.key : undefined;
+    flights.push({ packetId, state, group: groupOfPlace(group), sequence, ...(shared === undefined ? {} : { shared }) });
   });
   for (const flight of durable.restored?.flights ?? []) flights.push(flight);
   const row: ProgressRow = {

@@ -2,6 +2,7 @@ import { FIRST_BYTE } from '../constants.js';
 import type { MqttContext } from '../context.js';
 import { sendKept } from '../resend.js';
 import type { MqttSession } from '../session.js';
+import { handOverHeld } from '../shared/hand-over.js';
 import { writeProgress, writeSession } from './rows.js';
 
 /** What waits for a commit of rows. */
@@ -114,6 +115,7 @@ export function onRowsCommitted(context: MqttContext, commit: number, isLost: bo
 }
 
 function sendHeld(context: MqttContext, { session, connection, publishes, releases }: HeldSends): void {
+  handOverHeld(session, publishes);
   // The client came back meanwhile: all of it was sent again.
   if (session.slot < 0 || session.slot !== connection) return;
   for (const packetId of releases) context.commands.ack(connection, FIRST_BYTE.pubrel, packetId);

@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.js';
+import type { GroupLog } from '../journal/ports.js';
 import type { GroupPositions } from './durable-filters.js';
 import type { LogTarget, PeerLinks, ShardId } from './ports.js';
 import type { SharedPolicies } from './shared/ports.js';
@@ -35,4 +36,7 @@ export interface DurableLogs {
   positions(filter: string): GroupPositions;
   /** Its indexes end. */
   onUnwanted(filter: string): void;
+  readonly logs: readonly GroupLog[];
+  /** Those that may have messages for the filter. */
+  logsOf(filter: string): readonly GroupLog[];
 }

@@ -1,0 +1,110 @@
+import { assert } from '../../../base/assert.js';
+import type { SubscriptionOptions } from '../../../broker/ports.js';
+import type { Sequence } from '../../../journal/ports.js';
+import type { DoneLines } from './done-lines.js';
+import { groupOfPlace, isHandedOver, SHARES_MAX, shareOf } from './places.js';
+
+/** One shared subscription of one session, as it is known to the owners of its queues. */
+export interface Share {
+  /** In the session. */
+  readonly index: number;
+  /** What owners call the member. 0: there is none any more, or it was another process's. */
+  readonly member: number;
+  /** The subscription's filter, `$share/...` included. */
+  readonly key: string;
+  readonly isDurable: boolean;
+  options: SubscriptionOptions;
+  /** It is not subscribed any more; what the client has in hand still is of it. */
+  hasLeft: boolean;
+}
+
+/** Of what is not subscribed. */
+const NO_OPTIONS: SubscriptionOptions = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 2, identifier: 0 };
+
+/** The shared subscriptions of a session. */
+export class Shares {
+  readonly #lines: DoneLines;
+  readonly #byIndex: (Share | null)[] = [];
+  readonly #byKey = new Map<string, Share>();
+
+  constructor(lines: DoneLines) {
+    this.#lines = lines;
+  }
+
+  /** Those that are subscribed. */
+  get current(): Iterable<Share> {
+    return this.#byKey.values();
+  }
+
+  /** By index: what moves with a session whose messages name them. */
+  get keys(): readonly (string | null)[] {
+    return this.#byIndex.map((share) => share?.key ?? null);
+  }
+
+  find(key: string): Share | undefined {
+    return this.#byKey.get(key);
+  }
+
+  at(index: number): Share | null {
+    return this.#byIndex[index] ?? null;
+  }
+
+  /** @param isUsed whether a message of the client still names an index. @returns null if there are more than can be told apart. */
+  add(member: number, key: string, isDurable: boolean, options: SubscriptionOptions, isUsed: (index: number) => boolean): Share | null {
+    const index = this.#freeIndex(isUsed);
+    if (index < 0) return null;
+    const share: Share = { index, member, key, isDurable, options, hasLeft: false };
+    this.#byIndex[index] = share;
+    this.#byKey.set(key, share);
+    return share;
+  }
+
+  /** One that only messages in flight are of. @returns its index. */
+  addPast(key: string): number {
+    for (const share of this.#byIndex) if (share !== null && share.key === key) return share.index;
+    const index = this.#byIndex.length;
+    this.#byIndex.push({ index, member: 0, key, isDurable: true, options: NO_OPTIONS, hasLeft: true });
+    return index;
+  }
+
+  /** As another shard had them. */
+  restore(keys: readonly (string | null)[]): void {
+    assert(this.#byIndex.length === 0, 'only new ones are restored');
+    for (const [index, key] of keys.entries())
+      this.#byIndex.push(key === null ? null : { index, member: 0, key, isDurable: true, options: NO_OPTIONS, hasLeft: true });
+  }
+
+  leave(share: Share): void {
+    share.hasLeft = true;
+    if (this.#byKey.get(share.key) === share) this.#byKey.delete(share.key);
+  }
+
+  /** The client has the message, or will have nothing else of it. */
+  settle(place: number, sequence: Sequence): void {
+    const share = this.at(shareOf(place));
+    if (share === null || share.member === 0) return;
+    if (isHandedOver(place)) this.#lines.finished(share.member, groupOfPlace(place));
+    else this.#lines.settled(share.member, groupOfPlace(place), sequence);
+  }
+
+  /** The message is the session's for good, and the client is not done with it. */
+  keep(place: number, sequence: Sequence): void {
+    const share = this.at(shareOf(place));
+    if (share !== null && share.member !== 0) this.#lines.kept(share.member, groupOfPlace(place), sequence);
+  }
+
+  /** Another member may have the message. */
+  release(place: number, sequence: Sequence): void {
+    if (isHandedOver(place)) return;
+    const share = this.at(shareOf(place));
+    if (share !== null && share.member !== 0) this.#lines.released(share.member, groupOfPlace(place), sequence);
+  }
+
+  #freeIndex(isUsed: (index: number) => boolean): number {
+    if (this.#byIndex.length < SHARES_MAX - 1) {
+      this.#byIndex.push(null);
+      return this.#byIndex.length - 1;
+    }
+    return this.#byIndex.findIndex((share, index) => (share === null || share.hasLeft) && !isUsed(index));
+  }
+}
