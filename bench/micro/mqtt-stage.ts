@@ -6,6 +6,8 @@ import { SILENT_LOGGER } from '../../src/base/logger.js';
 import { SystemRandom } from '../../src/base/random.js';
 import { DelayedMessages } from '../../src/broker/delayed/delayed-messages.js';
 import type { PeerLinks, RunLinks } from '../../src/broker/ports.js';
+import type { NodeQuotas } from '../../src/broker/quotas/ports.js';
+import { QuotaTable } from '../../src/broker/quotas/quota-table.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
 import type { Journal } from '../../src/journal/ports.js';
 import { MqttEngine } from '../../src/protocols/mqtt/adapter.js';
@@ -72,6 +74,15 @@ function unused(): never {
   throw new Error('this part of the transport is not on the stage');
 }
 
+const NO_LIMITS: NodeQuotas = {
+  rows: new QuotaTable(QuotaTable.memoryFor(64, 1), 1, 0, 0),
+  onExcess: 'pause',
+  client: [0, 0, 0, 0, 0],
+  address: null,
+  user: null,
+  node: null,
+};
+
 /** The MQTT engine with the real broker and no sockets: rows go in by hand, commands go nowhere. All messages have one topic. */
 export class MqttStage {
   readonly #engine: MqttEngine;
@@ -113,6 +124,7 @@ export class MqttStage {
       rights: openRights(),
       bans: noBans(),
       delayed: new DelayedMessages(NO_JOURNAL, 0),
+      quotas: NO_LIMITS,
       retained: { resolve: unused, targets: unused },
     });
   }

@@ -39,6 +39,11 @@ export function tenantOf(routing: string): string {
   return routing.slice(ROOT.length, routing.charCodeAt(end - 1) === 0x24 ? end - 1 : end);
 }
 
+/** Whose subscription it is. */
+export function tenantOfFilter(routing: string): string {
+  return tenantOf(routing.startsWith(SHARED) ? routing.slice(routing.indexOf('/', SHARED.length) + 1) : routing);
+}
+
 /** The name as clients of its tenant know it. */
 export function plainName(routing: string): string {
   return routing.startsWith(ROOT) ? routing.slice(routing.indexOf('/', ROOT.length) + 1) : routing;

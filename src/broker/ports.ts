@@ -129,6 +129,8 @@ export interface Broker<S> {
   /** Takes away everything a subscriber had: its session ended or moved. */
   forget(subscriber: S): void;
   subscriptionsOf(subscriber: S): readonly SubscribeRequest[];
+  /** Set once by the protocol: so many subscriptions of the filter were added, or taken away. */
+  onSubscribed: (filter: string, amount: number) => void;
   /** Stores (or with an empty payload: null, removes) the retained message of a topic; `done('stored')` when its owner has it. */
   retain(topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void): void;
   /** Set once by the protocol: keeps a retained message of a topic that this shard owns, or that there is none; `done` when it is durable. */

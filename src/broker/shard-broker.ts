@@ -39,6 +39,7 @@ export class ShardBroker<S> implements Broker<S> {
   readonly durable: DurableFilters;
   readonly queues: SharedQueues;
   persistRetained: Broker<S>['persistRetained'] = (_topic, _message, done) => done('stored');
+  onSubscribed: Broker<S>['onSubscribed'] = () => {};
   onQueueMessage: Broker<S>['onQueueMessage'] = () => assert(false, 'the protocol sets it');
   readonly #links: PeerLinks;
   readonly #clock: { nowMs(): number };
@@ -223,7 +224,7 @@ export class ShardBroker<S> implements Broker<S> {
     } else if (this.#subscriptions.add(subscriber, filter, options) === null) {
       order.settle(index, 'quota-exceeded', true, NO_MESSAGES);
       return;
-    }
+    } else this.onSubscribed(filter, 1);
     this.#version += 1;
 
     // §3.3.1.3: 0 always, 1 if the subscription is new, 2 never; §4.8.2: none for shared subscriptions.
@@ -245,9 +246,10 @@ export class ShardBroker<S> implements Broker<S> {
   #withdraw(subscription: Subscription<S>): void {
     const filter = subscription.filter;
     this.#subscriptions.remove(subscription);
+    this.onSubscribed(filter, -1);
     this.#version += 1;
     if (this.#links.shardCount === 1) return;
-    // Others here may still want it. Shared: then the peers hear how many are left.
+    // Others may still want it. Shared: then the peers hear how many are left.
     const announcement = this.#announcementOf(filter, NO_ANSWER);
     if (announcement === null) this.#postToPeers({ kind: 'interest-remove', filter });
     else if (isShared(filter)) this.#postToPeers(announcement);

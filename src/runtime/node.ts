@@ -16,6 +16,7 @@ import { readLegacyStreams, setLegacyStreamsAside } from './legacy-streams.js';
 import { Listeners, type OpenListener } from './listeners.js';
 import { MetadataLink } from './metadata-link.js';
 import { NodeAnswers } from './node-answers.js';
+import { QuotaMemory } from './node-quotas.js';
 import type { ShardFailure, ShardHandOver, ShardOrder } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
 import type { NodeQuestion } from './questions.js';
@@ -68,6 +69,7 @@ export class RunningNode {
   readonly #counters: readonly Float64Array[];
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
   readonly #shape: JournalShape;
+  readonly #quotas: QuotaMemory;
   readonly #metadata: MetadataLink;
   readonly #catalogue: StreamCatalogue;
   readonly #tenantStreams: TenantStreams;
@@ -126,6 +128,7 @@ export class RunningNode {
     this.shardCount = shardCount;
     this.#listeners = listeners;
     this.#topology = new Topology(shardCount);
+    this.#quotas = new QuotaMemory(shardCount);
     this.#counterMemory = Array.from({ length: shardCount }, () => new SharedArrayBuffer(COUNTERS_COUNT * 8));
     this.#counters = this.#counterMemory.map((memory) => new Float64Array(memory));
     this.#supervisor = new Supervisor({
@@ -311,6 +314,7 @@ export class RunningNode {
   #tick(): void {
     this.#keepLogLevel();
     this.#watchDescriptors();
+    this.#quotas.tick();
     this.#supervisor.tick();
   }
 
@@ -332,6 +336,7 @@ export class RunningNode {
 
   #onShardDown(shard: ShardId): void {
     this.#enquiries.onShardDown(shard);
+    this.#quotas.onShardDown(shard);
     this.#counters[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
     for (const listener of this.#listeners.reopenShared()) this.#supervisor.postToAll({ kind: 'accept-from', listener });
     this.#dealer.replace(shard, this.#topology.fromMainTo(shard));
@@ -351,6 +356,7 @@ export class RunningNode {
       webSocket: this.#listeners.webSocketHandOver(),
       replacesDead,
       hashSeed: this.#hashSeed,
+      quotas: this.#quotas.memory,
       shape: this.#shape,
     };
   }

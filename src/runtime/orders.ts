@@ -49,6 +49,8 @@ export interface ShardHandOver {
   readonly replacesDead: boolean;
   /** Random per process. */
   readonly hashSeed: number;
+  /** Memory of the quotas that are counted over all shards. */
+  readonly quotas: SharedArrayBuffer;
   readonly shape: JournalShape;
 }
 

@@ -15,11 +15,12 @@ import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
 import { applySettings, durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
+import { nodeQuotas } from './node-quotas.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { Origins } from './origins.js';
 import { PortLogger } from './port-logger.js';
 import { sharedPolicies } from './shared-policies.js';
-import { tenantNumbers } from './tenant-streams.js';
+import { tenantFacts } from './tenant-streams.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 import { ThreadCells } from './thread-cells.js';
 
@@ -90,11 +91,13 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     authenticator: openAuthenticator(),
     rights: openRights(),
     bans: noBans(),
+    quotas: nodeQuotas(handOver),
     originOf: (connection) => origins.of(connection),
     delayed: new DelayedMessages(journal, Math.ceil(settings.mqtt.delayed_messages_max / handOver.peers.length)),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
-  mqtt.onTenantsChanged(tenantNumbers(catalogue.streams));
+  mqtt.onTenantsChanged(tenantFacts(catalogue));
+  catalogue.onTenants = () => mqtt.onTenantsChanged(tenantFacts(catalogue));
   const tellBroker = links.onPeerReplaced;
   links.onPeerReplaced = (peer) => {
     log.info('shard.peer-replaced', 'another shard was replaced', { peer });

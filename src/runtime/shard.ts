@@ -9,7 +9,7 @@ import { plainOrigin } from './origins.js';
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
-import { tenantNumbers } from './tenant-streams.js';
+import { tenantFacts } from './tenant-streams.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 
 const TICK_MS = 100;
@@ -315,7 +315,7 @@ export class Shard {
       resolver.update(streams);
       applySettings(journal, streams);
       broker.onStreamsChanged();
-      mqtt.onTenantsChanged(tenantNumbers(streams));
+      mqtt.onTenantsChanged(tenantFacts(this.#catalogue));
       mqtt.onStreamsChanged();
       forgetStreams(journal, deleted);
     });

@@ -1,8 +1,10 @@
 import { describeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import { METER, METERS_COUNT, type TenantLimits } from '../broker/quotas/ports.js';
 import { CATCH_ALL, type StreamDefinition } from '../broker/streams/definition.js';
 import type { Command } from '../metadata/catalogue/commands.js';
-import { TENANT_DEFAULT } from '../metadata/catalogue/resources.js';
+import { NO_QUOTAS, TENANT_DEFAULT, type TenantQuotas } from '../metadata/catalogue/resources.js';
+import type { TenantFacts } from '../protocols/mqtt/tenant-space.js';
 import type { Propose } from './stream-catalogue.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
 
@@ -54,6 +56,23 @@ export class TenantStreams {
 }
 
 /** The number of each tenant that has its catch-all stream. */
-export function tenantNumbers(streams: readonly StreamDefinition[]): ReadonlyMap<string, number> {
+function tenantNumbers(streams: readonly StreamDefinition[]): ReadonlyMap<string, number> {
   return new Map(streams.filter(({ name }) => name === CATCH_ALL).map(({ tenant, id }) => [tenant, id]));
+}
+
+/** The tenants whose clients are let in. */
+export function tenantFacts(catalogue: ThreadCatalogue): ReadonlyMap<string, TenantFacts> {
+  const facts = new Map<string, TenantFacts>();
+  for (const [tenant, number] of tenantNumbers(catalogue.streams))
+    facts.set(tenant, { number, limits: limitsOf(catalogue.reader.get('tenant', { name: tenant })?.quotas ?? NO_QUOTAS) });
+  return facts;
+}
+
+function limitsOf(quotas: TenantQuotas): TenantLimits | null {
+  const { connections, messagesPerSecond, bytesPerSecond, sessions, subscriptions } = quotas;
+  if ([connections, messagesPerSecond, bytesPerSecond, sessions, subscriptions].every((limit) => limit === 0)) return null;
+  const rates = new Array<number>(METERS_COUNT).fill(0);
+  rates[METER.messagesIn] = messagesPerSecond;
+  rates[METER.bytesIn] = bytesPerSecond;
+  return { connections, rates, sessions, subscriptions };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
+import { LIMITS_SCHEMA, type LimitSettings, OVERLOAD_SCHEMA, type OverloadSettings } from './limits-schema.js';
 import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings } from './metadata-schema.js';
 import { MQTT_KEPT, type MqttKeptSettings } from './mqtt-kept-schema.js';
 import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings, type SharedStrategySetting } from './shared-schema.js';
@@ -59,6 +60,8 @@ export interface MqttSettings extends MqttKeptSettings {
   /** Bytes. */
   readonly output_bytes_max: number;
   readonly topics_max: number;
+  readonly limits: LimitSettings;
+  readonly overload: OverloadSettings;
 }
 
 export interface Settings {
@@ -139,6 +142,8 @@ const mqtt = z.strictObject({
   output_bytes_max: size(64 * MIB, 4096, 2 ** 31 - 1, 'Output waiting for one client that ends its connection'),
   ...MQTT_KEPT,
   topics_max: count(262_144, 1024, 2 ** 24, 'Topic names remembered per shard'),
+  limits: LIMITS_SCHEMA.prefault({}),
+  overload: OVERLOAD_SCHEMA.prefault({}),
 });
 
 export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({

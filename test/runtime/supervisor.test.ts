@@ -62,6 +62,7 @@ function setUp() {
       webSocket: null,
       replacesDead,
       hashSeed: 0,
+      quotas: new SharedArrayBuffer(8),
       shape: { groups: 1, groupLanes: 1, lanes: 1 },
       streams: [],
       deletedStreams: [],

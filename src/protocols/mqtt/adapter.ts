@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { hashOfBytes } from '../../base/fnv.js';
+import { tenantOfFilter } from '../../base/tenant-names.js';
 import { type AppendRequest, type ForwardedRun, type LogTarget, NO_GROUP, type ShardId } from '../../broker/ports.js';
 import type { CommitNumber } from '../../journal/ports.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
@@ -30,15 +31,18 @@ import {
 } from './inspection.js';
 import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
+import { countInTenant, countTenant } from './metering/entry.js';
+import { releaseMetered } from './metering/release.js';
 import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { onRightsChanged } from './rights.js';
-import { onDeadline, scheduleExpiry } from './session-end.js';
+import { keepSession, onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 import { onQueueOwnerReplaced, tellReady } from './shared/membership.js';
 import { MqttQueueHost } from './shared/queue-host.js';
 import { dropOutdated, mayClaim, onSurrender } from './take-over.js';
+import type { TenantFacts } from './tenant-space.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
@@ -76,11 +80,13 @@ export class MqttEngine implements ProtocolEngine {
     parts.broker.directory.onOrphan = (clientId, state) => {
       // Its new connection went away while the session moved: it waits here for the next one.
       const moved = decodeSessionState(context, clientId, state);
-      context.sessions.set(clientId, moved.session);
+      keepSession(context, moved.session);
       restoreSubscriptions(context, moved, () => {});
       scheduleExpiry(context, moved.session);
     };
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
+    context.spaces.recount = (space, sign) => countTenant(context, space, sign);
+    parts.broker.onSubscribed = (filter, amount) => countInTenant(context, tenantOfFilter(filter), 'subscriptions', amount);
     parts.rights.onChanged = () => onRightsChanged(context);
     parts.bans.onAdded = () => endBanned(context);
     parts.authenticator.onIdentityChanged = (owner, now) => onIdentityChanged(context, owner, now);
@@ -97,12 +103,12 @@ export class MqttEngine implements ProtocolEngine {
     for (const publish of this.#context.startupWills.splice(0)) publish();
   }
 
-  /** Which tenants there are, with the numbers of their catch-all streams. The sessions of those that are gone end. */
-  onTenantsChanged(numbers: ReadonlyMap<string, number>): void {
+  /** Which tenants there are. The sessions of those that are gone end. */
+  onTenantsChanged(tenants: ReadonlyMap<string, TenantFacts>): void {
     const context = this.#context;
-    context.setTenants(numbers);
+    context.spaces.update(tenants);
     context.sessionEpoch += 1;
-    for (const session of [...context.sessions.values()]) if (!numbers.has(session.tenant)) endByTenant(context, session);
+    for (const session of [...context.sessions.values()]) if (!tenants.has(session.tenant)) endByTenant(context, session);
   }
 
   /** Topics may go to other logs from now on: whoever waits for one of them follows it there. */
@@ -211,7 +217,7 @@ export class MqttEngine implements ProtocolEngine {
       if (member !== null && !choice.isForbidden(member.subscriber)) deliverToMember(context, groupOfOne(member));
       return;
     }
-    const space = context.spaceOfNumber(forwarded.tenant);
+    const space = context.spaces.ofNumber(forwarded.tenant);
     if (space === null) return; // Nobody of it was ever here.
     let routes = space.peerRoutes.get(from);
     if (routes === undefined) {
@@ -244,7 +250,7 @@ export class MqttEngine implements ProtocolEngine {
   }
 
   onPeerReplaced(peer: ShardId): void {
-    for (const { peerRoutes } of this.#context.spaces.values()) peerRoutes.get(peer)?.clear();
+    for (const { peerRoutes } of this.#context.spaces.all()) peerRoutes.get(peer)?.clear();
     onOwnerReplaced(this.#context, peer);
     onLogOwnerReplaced(this.#context, peer);
     onDelayOwnerReplaced(this.#context, peer);
@@ -259,6 +265,7 @@ export class MqttEngine implements ProtocolEngine {
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
     endExpired(context);
+    releaseMetered(context);
     writeLateProgress(context);
     serveAgain(context);
     publishDue(context);

@@ -4,6 +4,7 @@ import type { MqttContext } from './context.js';
 import { dropTransient, onOffline } from './durable/life.js';
 import { encodeConnack, encodeDisconnect } from './encode.js';
 import { type ProtocolViolation, reasonName } from './errors.js';
+import { leaveQuotas } from './metering/entry.js';
 import { say } from './say.js';
 import { endSession, scheduleExpiry, scheduleWill } from './session-end.js';
 import { onSharedOffline } from './shared/membership.js';
@@ -79,6 +80,7 @@ export function forgetConnection(context: MqttContext, connection: MqttConnectio
 function stopEntering(context: MqttContext, connection: MqttConnection): void {
   if (connection.phase === 'claiming') context.broker.directory.cancelClaim(connection.claimTicket);
   abandonAuthentication(context, connection);
+  leaveQuotas(context, connection);
 }
 
 /** Parts session and connection: the will is scheduled, the session waits for its client or ends. */

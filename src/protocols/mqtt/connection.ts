@@ -1,5 +1,6 @@
 import type { AuthExchange, ExchangeStep } from '../../auth/ports.js';
 import type { ConnectionId } from '../../transport/ports.js';
+import type { ConnectionMeter } from './metering/meter.js';
 import type { OutboundAliases } from './outbound-aliases.js';
 import { UnacknowledgedRuns } from './pending-runs.js';
 import type { MqttSession } from './session.js';
@@ -43,6 +44,12 @@ export class MqttConnection {
   /** The session this publisher waits for; null if none. */
   heldBy: MqttSession | null = null;
   isHeldByLink = false;
+  isHeldByMeter = false;
+  /** Null: nothing of it is limited by rate. */
+  meter: ConnectionMeter | null = null;
+  /** Rows of quotas that it holds, and those that count it. */
+  readonly heldRows: number[] = [];
+  readonly countedRows: number[] = [];
   /** Ticket of the question who it is; -1: none is open. */
   authenticationTicket = -1;
   /** Enhanced authentication (MQTT 5 §4.12): its method, if CONNECT named one, and the exchange under way. */

@@ -18,6 +18,7 @@ import {
   type RunLinks,
   type ShardId,
 } from '../../broker/ports.js';
+import type { NodeQuotas } from '../../broker/quotas/ports.js';
 import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/ports.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { OriginOf } from '../ports.js';
@@ -38,7 +39,7 @@ import { MemberChoice } from './shared/member-choice.js';
 import type { PendingJoin } from './shared/membership.js';
 import type { Share } from './shared/shares.js';
 import { Staging } from './staging.js';
-import { NO_NUMBER, type TenantSpace } from './tenant-space.js';
+import { type TenantSpace, TenantSpaces } from './tenant-space.js';
 
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
 const WHEEL_SLOTS = 4096;
@@ -71,6 +72,11 @@ export interface MqttCounters {
   /** Messages that were taken to be published later, and those that were published. */
   delayedTaken: number;
   delayedPublished: number;
+  /** Beyond a rate: publishes that were refused, QoS 0 that was not delivered. */
+  rejectedByRate: number;
+  droppedByRate: number;
+  /** Connections that were not counted in a quota, because there was no room to. */
+  quotaRowsMissing: number;
 }
 
 export interface MqttParts {
@@ -88,6 +94,7 @@ export interface MqttParts {
   readonly rights: RightsBook;
   readonly bans: BanBook;
   readonly delayed: Delayed;
+  readonly quotas: NodeQuotas;
   /** Where the retained message of a topic is kept, and all those places. */
   readonly retained: { resolve(topic: string): LogTarget; targets(): readonly LogTarget[] };
 }
@@ -140,11 +147,9 @@ export class MqttContext {
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;
   readonly sessions: Map<string, MqttSession> = new Map();
-  /** Tenants that have a client or a message here, by name and by number. */
-  readonly spaces: Map<string, TenantSpace> = new Map();
-  readonly spacesByNumber: Map<number, TenantSpace> = new Map();
-  /** Numbers of the tenants that there are. */
-  tenantNumbers: ReadonlyMap<string, number> = new Map();
+  /** The tenants of the node. */
+  readonly spaces: TenantSpaces;
+  readonly quotas: NodeQuotas;
   /** Raised when a session with subscriptions goes on line or changes how it is encoded: plans are made anew. */
   sessionEpoch = 0;
   /** Number of the turn, for counts that are good for one turn. */
@@ -171,6 +176,10 @@ export class MqttContext {
   readonly throttling: Set<MqttSession> = new Set();
   /** Connections held back by a congested link, by shard. */
   readonly linkWaiters: Map<ShardId, ConnectionId[]> = new Map();
+  /** Connections held back by their rates, and when they are read again. */
+  readonly meterWaiters: DeadlineHeap<MqttConnection> = new DeadlineHeap();
+  /** Sessions whose queue waits for their rate. */
+  readonly slowedSessions: Set<MqttSession> = new Set();
   /** Connections held back until the journal has caught up. */
   readonly journalWaiters: ConnectionId[] = [];
   /** All shards of the node. */
@@ -221,6 +230,9 @@ export class MqttContext {
     deniedDeliveries: 0,
     delayedTaken: 0,
     delayedPublished: 0,
+    rejectedByRate: 0,
+    droppedByRate: 0,
+    quotaRowsMissing: 0,
   };
   readonly #freeLists: ListId[] = [];
   #listsMade = 0;
@@ -241,6 +253,12 @@ export class MqttContext {
     this.authenticator = parts.authenticator;
     this.rights = parts.rights;
     this.bans = parts.bans;
+    this.quotas = parts.quotas;
+    this.spaces = new TenantSpaces(
+      parts.quotas,
+      (tenant) => this.newRouteCache(tenant),
+      () => this.nowMs,
+    );
     this.nowMs = parts.clock.nowMs();
     this.delayed = parts.delayed;
     this.resolveRetained = parts.retained.resolve;
@@ -256,36 +274,7 @@ export class MqttContext {
   }
 
   spaceOf(tenant: string): TenantSpace {
-    let space = this.spaces.get(tenant);
-    if (space === undefined) {
-      space = {
-        name: tenant,
-        number: this.tenantNumbers.get(tenant) ?? NO_NUMBER,
-        routes: this.newRouteCache(tenant),
-        peerRoutes: new Map(),
-      };
-      this.spaces.set(tenant, space);
-      if (space.number !== NO_NUMBER) this.spacesByNumber.set(space.number, space);
-    }
-    return space;
-  }
-
-  /** Null: this shard has not heard of the tenant yet, or not any more. */
-  spaceOfNumber(number: number): TenantSpace | null {
-    const known = this.spacesByNumber.get(number);
-    if (known !== undefined) return known;
-    for (const [tenant, its] of this.tenantNumbers) if (its === number) return this.spaceOf(tenant);
-    return null;
-  }
-
-  /** Which tenants there are now. */
-  setTenants(numbers: ReadonlyMap<string, number>): void {
-    this.tenantNumbers = numbers;
-    this.spacesByNumber.clear();
-    for (const space of this.spaces.values()) {
-      space.number = numbers.get(space.name) ?? NO_NUMBER;
-      if (space.number !== NO_NUMBER) this.spacesByNumber.set(space.number, space);
-    }
+    return this.spaces.of(tenant);
   }
 
   connectionOf(id: ConnectionId): MqttConnection {

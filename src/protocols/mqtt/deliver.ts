@@ -3,6 +3,7 @@ import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
 import { takesPush } from './durable/pull.js';
 import { enqueue } from './enqueue.js';
+import { mayDeliver } from './metering/output.js';
 import { type Group, groupOfOne, NO_LIST, type Plan } from './plan.js';
 import { frameLength } from './publish-frame.js';
 import { NO_SPACE, type RunView } from './run-view.js';
@@ -120,6 +121,7 @@ function deliverSpecial(context: MqttContext, group: Group, run: RunView): void 
     context.counters.droppedQos0 += run.count;
     return;
   }
+  if (!mayDeliver(context, session, run.count, run.length)) return;
   let offset = run.offset;
   for (let i = 0; i < run.count; i += 1) {
     const length = frameLength(run.bytes, offset);

@@ -3,6 +3,7 @@ import type { MqttContext } from './context.js';
 import { pull } from './durable/pull.js';
 import { holdPublishes } from './durable/turn.js';
 import type { MessageQueue, QueueEntry } from './message-queue.js';
+import { drained, mayDrain } from './metering/output.js';
 import type { Outbound } from './outbound.js';
 import { frameLength, framesLength } from './publish-frame.js';
 import type { MqttSession } from './session.js';
@@ -25,10 +26,12 @@ export function drainQueue(context: MqttContext, session: MqttSession): void {
     let budget = context.limits.outputHighMarkBytes;
     while (session.slot >= 0 && !session.isCongested && budget > 0) {
       const entry = queue.peek();
-      if (entry === undefined) break;
+      if (entry === undefined || !mayDrain(context, session)) break;
+      const left = queue.length;
       const sent = sendSome(context, session, queue, entry);
       if (sent < 0) break;
       budget -= sent;
+      drained(context, session, left - queue.length, sent);
     }
   }
   session.updateReady();

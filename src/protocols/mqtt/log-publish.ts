@@ -285,7 +285,7 @@ export function onAppend(context: MqttContext, from: ShardId, request: AppendReq
   const topicLength = (request.bytes[topicOffset] << 8) | request.bytes[topicOffset + 1];
   const topic = context.transport.internTopic(request.bytes.subarray(topicOffset + 2, topicOffset + 2 + topicLength));
   assert(topic >= 0, 'shards agree on what a topic is');
-  const space = context.spaceOfNumber(request.tenant);
+  const space = context.spaces.ofNumber(request.tenant);
   const target = space === null ? null : routeOf(context, space, topic).log;
   const pending = context.pending.take();
   stage(context, pending, request.offset, request.length, request.count);

@@ -13,12 +13,14 @@ import { fetchFlights } from './durable/flights.js';
 import { onOnline, openDurable } from './durable/life.js';
 import { noteProgress, whenDurable } from './durable/turn.js';
 import { type ConnackProperties, encodeConnack } from './encode.js';
+import { enterByIdentity, enterByOrigin, mayOpenSession } from './metering/entry.js';
 import { OutboundAliases } from './outbound-aliases.js';
 import type { ConnectPacket } from './packets.js';
 import { resend } from './resend.js';
 import { dropForbidden, takeIdentity } from './rights.js';
 import { say } from './say.js';
 import { EXPIRY_NEVER, MqttSession } from './session.js';
+import { keepSession } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 import { onSharedOnline } from './shared/membership.js';
 import { chooseTenant } from './tenant-choice.js';
@@ -51,7 +53,7 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
   const aliases = Math.min(packet.topicAliasMaximum, context.limits.topicAliasMax);
   connection.outboundAliases = aliases > 0 ? new OutboundAliases(aliases) : null;
   const origin = context.originOf(connection.id);
-  const choice = chooseTenant(context.tenantNumbers, packet, origin);
+  const choice = chooseTenant(context.spaces.tenants, packet, origin);
   if (choice === null) {
     refuseConnect(context, connection, REASON.notAuthorized, 'there is no such tenant');
     return;
@@ -61,6 +63,11 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
   const facts: ConnectFacts = { ...origin, protocol: 'mqtt', tenant, clientId, userName, password: packet.password };
   connection.phase = 'authenticating';
   connection.space = context.spaceOf(tenant);
+  const excess = enterByOrigin(context, connection, origin);
+  if (excess !== null) {
+    refuseConnect(context, connection, excess.reasonCode, excess.sentence);
+    return;
+  }
   if (isKeptOut(context, connection, facts, userName ?? '')) return;
   const { authenticationMethod: method, authenticationData: data } = packet;
   const onOutcome = (outcome: Outcome): void => {
@@ -95,6 +102,12 @@ function isKeptOut(context: MqttContext, connection: MqttConnection, facts: Conn
 function enter(context: MqttContext, connection: MqttConnection, packet: ConnectPacket, entrant: Entrant): void {
   const { identity } = entrant;
   if (identity.user !== (entrant.userName ?? '') && isKeptOut(context, connection, entrant, identity.user)) return;
+  const space = context.spaceOf(identity.tenant);
+  const excess = enterByIdentity(context, connection, space, identity);
+  if (excess !== null) {
+    refuseConnect(context, connection, excess.reasonCode, excess.sentence);
+    return;
+  }
   const { will } = packet;
   if (will !== null && !context.rights.compile(identity).mayPublish(topicToAsk(will.topic), will.qos, will.retain)) {
     refuseConnect(context, connection, REASON.notAuthorized, 'not authorized to publish the will');
@@ -141,6 +154,11 @@ function onClaimed(
     });
     return;
   }
+  if (existing === null && !mayOpenSession(context, context.spaceOf(entrant.tenant))) {
+    context.broker.directory.release(key);
+    refuseConnect(context, connection, REASON.quotaExceeded, 'the tenant has as many sessions as it may');
+    return;
+  }
   const session = existing ?? new MqttSession(key);
   attach(context, connection, session, packet, entrant.identity);
   welcome(context, connection, session, packet, existing !== null, entrant);
@@ -172,13 +190,14 @@ function welcome(
 
 function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket, identity: Identity): void {
   assert(session.connection === null, 'the earlier connection of the session was closed');
-  context.sessions.set(session.key, session);
+  keepSession(context, session);
   session.claimedAtMs = Math.max(context.nowMs, session.claimedAtMs + 1);
   session.expirySeconds = grantedExpiry(context, packet);
   session.endsAtMs = 0;
   session.pendingWill = null; // The client came back in time (MQTT-3.1.3-9).
   session.version = packet.version === 5 ? 5 : 4;
-  session.isSpecial = connection.packetBytesMax > 0 || connection.outboundAliases !== null;
+  // What is limited on its way out is counted one by one.
+  session.isSpecial = connection.packetBytesMax > 0 || connection.outboundAliases !== null || connection.meter?.limitsOutput === true;
   session.outbound?.resize(Math.min(context.limits.inflightMax, connection.receiveMaximum));
   session.connection = connection;
   connection.session = session;

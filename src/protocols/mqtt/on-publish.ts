@@ -13,6 +13,7 @@ import { encodeAck } from './encode.js';
 import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
 import { logRun } from './log-publish.js';
+import { mayFlow } from './metering/input.js';
 import { planOf } from './plan.js';
 import { reasonFor, retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { frameLength, packetIdOf } from './publish-frame.js';
@@ -36,16 +37,40 @@ export function publishRun(context: MqttContext, connection: MqttConnection, top
   const run = context.run;
   const route = routeOf(context, spaceOf(connection), topic);
   const target = route.log;
+  const { meter } = connection;
+  if (meter !== null && run.count > 1 && context.quotas.onExcess === 'reject') {
+    publishOneByOne(context, connection, topic, hasProperties);
+    return;
+  }
+  if (meter !== null && !mayFlow(context, connection, meter, run)) {
+    if (connection.phase === 'connected') onPublishRefused(context, connection, REASON.quotaExceeded);
+    return;
+  }
   if (planOf(context, route).isSetApart) onSetApart(context, connection, route);
   else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
     context.counters.deniedPublishes += run.count;
-    onPublishRefused(context, connection);
+    onPublishRefused(context, connection, REASON.notAuthorized);
   } else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
   else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
   else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
   else {
     spread(context, connection, topic, route);
     if (run.qos === 1) context.commands.ackRun(connection.id, FIRST_BYTE.puback, reasonFor(run, route), run.space, run.offset, run.count);
+  }
+}
+
+/** Some of the run may be within its rate and the rest beyond. */
+function publishOneByOne(context: MqttContext, connection: MqttConnection, topic: TopicId, hasProperties: boolean): void {
+  const { run } = context;
+  const { space, bytes, offset, count, version } = run;
+  let position = offset;
+  for (let i = 0; i < count && connection.phase === 'connected'; i += 1) {
+    const length = frameLength(bytes, position);
+    run.set(space, bytes, position, length, 1, version);
+    run.connection = connection.id;
+    run.session = connection.session;
+    publishRun(context, connection, topic, hasProperties);
+    position += length;
   }
 }
 
@@ -113,15 +138,15 @@ function onPublishRetained(context: MqttContext, connection: MqttConnection, top
 /** Topics that begin with $ and mean something of their own. */
 function onSetApart(context: MqttContext, connection: MqttConnection, route: Route<MqttSession>): void {
   if (isDelayedTopic(route.topic)) onDelayedPublish(context, connection, sessionOf(connection), route.topic);
-  else onPublishRefused(context, connection);
+  else onPublishRefused(context, connection, REASON.notAuthorized);
 }
 
-/** A topic that only the server writes, or that the client may not write: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
-function onPublishRefused(context: MqttContext, connection: MqttConnection): void {
+/** A topic that only the server writes, or that the client may not write, or not so fast: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
+function onPublishRefused(context: MqttContext, connection: MqttConnection, reasonCode: number): void {
   const { space, offset, count, qos, version } = context.run;
   if (qos === 0) return;
   const firstByte = qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
-  context.commands.ackRun(connection.id, firstByte, version === 5 ? REASON.notAuthorized : 0, space, offset, count);
+  context.commands.ackRun(connection.id, firstByte, version === 5 ? reasonCode : 0, space, offset, count);
 }
 
 /** One MQTT 5 PUBLISH with properties, or with an alias in place of its topic. */

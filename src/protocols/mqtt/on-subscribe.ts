@@ -9,6 +9,7 @@ import { addFilters, dropFilter } from './durable/life.js';
 import { noteRecord, whenDurable } from './durable/turn.js';
 import { encodeSuback, encodeUnsuback } from './encode.js';
 import { enqueue } from './enqueue.js';
+import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
 import { mayReceive, rightsOf } from './rights.js';
@@ -25,14 +26,21 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   const codes: number[] = new Array<number>(packet.subscriptions.length).fill(REASON.unspecifiedError);
   const accepted: number[] = [];
   const requests: SubscribeRequest[] = [];
+  let left = subscriptionsLeft(context, context.spaceOf(session.tenant));
   for (const [index, fields] of packet.subscriptions.entries()) {
     const refusal = refusalOf(context, session, fields);
     if (refusal !== 0) {
       codes[index] = refusal;
       continue;
     }
+    const request = requestOf(session, fields, packet.identifier);
+    if (left <= 0 && !context.broker.subscriptionsOf(session).some(({ filter }) => filter === request.filter)) {
+      codes[index] = REASON.quotaExceeded;
+      continue;
+    }
+    left -= 1;
     accepted.push(index);
-    requests.push(requestOf(session, fields, packet.identifier));
+    requests.push(request);
   }
   context.broker.subscribe(session, requests, (results) => {
     const granted = requests.filter((_, i) => results[i].status === 'granted');

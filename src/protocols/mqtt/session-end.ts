@@ -5,6 +5,7 @@ import { dropTransient, endDurable } from './durable/life.js';
 import { noteRecord } from './durable/turn.js';
 import { buildPublish } from './encode-publish.js';
 import { logRun } from './log-publish.js';
+import { countInTenant } from './metering/entry.js';
 import { retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { mayLeave } from './rights.js';
 import { EXPIRY_NEVER, type MqttSession } from './session.js';
@@ -47,6 +48,12 @@ export function onDeadline(context: MqttContext, session: MqttSession): void {
   if (session.slot < 0 && session.endsAtMs > 0 && session.endsAtMs <= context.nowMs) endSession(context, session);
 }
 
+/** The session is this shard's from now on. */
+export function keepSession(context: MqttContext, session: MqttSession): void {
+  if (context.sessions.get(session.key) === undefined) countInTenant(context, session.tenant, 'sessions', 1);
+  context.sessions.set(session.key, session);
+}
+
 /** The session and all it holds are gone. A will that still waited is due now. */
 export function endSession(context: MqttContext, session: MqttSession): void {
   if (session.hasEnded) return;
@@ -55,7 +62,10 @@ export function endSession(context: MqttContext, session: MqttSession): void {
   endShared(context, session);
   context.broker.forget(session);
   if (!session.isMoving) endDurable(context, session);
-  if (context.sessions.get(session.key) === session) context.sessions.delete(session.key);
+  if (context.sessions.get(session.key) === session) {
+    context.sessions.delete(session.key);
+    countInTenant(context, session.tenant, 'sessions', -1);
+  }
   // While the session is being surrendered the directory knows already.
   if (!session.isLeaving) context.broker.directory.release(session.key);
   const will = session.pendingWill;

@@ -1,4 +1,6 @@
 import type { ShardId } from '../../broker/ports.js';
+import { NO_ROW, type NodeQuotas, type TenantLimits } from '../../broker/quotas/ports.js';
+import { tickOf } from './metering/meter.js';
 import type { RouteCache } from './route-cache.js';
 
 /** The number of a tenant that has no log yet: nothing of it crosses to another shard. */
@@ -16,4 +18,88 @@ export interface TenantSpace {
   readonly routes: RouteCache;
   /** By those of other shards. */
   readonly peerRoutes: Map<ShardId, RouteCache>;
+  /** Null: nothing of the tenant is limited. */
+  limits: TenantLimits | null;
+  /** By which its connections, sessions and subscriptions are counted; NO_ROW while nothing is limited. */
+  quotaRow: number;
+}
+
+/** A tenant as the catalogue has it. */
+export interface TenantFacts {
+  readonly number: number;
+  readonly limits: TenantLimits | null;
+}
+
+/** The tenants that there are, and the spaces of those that this shard has met. */
+export class TenantSpaces {
+  /** Counts what this shard has of a tenant to its row, that is new, or from it, before it is given up. Set once by the engine. */
+  recount: (space: TenantSpace, sign: 1 | -1) => void = () => {};
+  readonly #quotas: NodeQuotas;
+  readonly #makeRoutes: (tenant: string) => RouteCache;
+  readonly #nowMs: () => number;
+  readonly #spaces: Map<string, TenantSpace> = new Map();
+  readonly #byNumber: Map<number, TenantSpace> = new Map();
+  #tenants: ReadonlyMap<string, TenantFacts> = new Map();
+
+  constructor(quotas: NodeQuotas, makeRoutes: (tenant: string) => RouteCache, nowMs: () => number) {
+    this.#quotas = quotas;
+    this.#makeRoutes = makeRoutes;
+    this.#nowMs = nowMs;
+  }
+
+  /** By name. */
+  get tenants(): ReadonlyMap<string, TenantFacts> {
+    return this.#tenants;
+  }
+
+  all(): Iterable<TenantSpace> {
+    return this.#spaces.values();
+  }
+
+  of(tenant: string): TenantSpace {
+    const known = this.#spaces.get(tenant);
+    if (known !== undefined) return known;
+    const space = {
+      name: tenant,
+      number: NO_NUMBER,
+      routes: this.#makeRoutes(tenant),
+      peerRoutes: new Map(),
+      limits: null,
+      quotaRow: NO_ROW,
+    };
+    this.#spaces.set(tenant, space);
+    this.#learn(space);
+    return space;
+  }
+
+  /** Null: this shard has not heard of the tenant yet, or not any more. */
+  ofNumber(number: number): TenantSpace | null {
+    const known = this.#byNumber.get(number);
+    if (known !== undefined) return known;
+    for (const [tenant, facts] of this.#tenants) if (facts.number === number) return this.of(tenant);
+    return null;
+  }
+
+  update(tenants: ReadonlyMap<string, TenantFacts>): void {
+    this.#tenants = tenants;
+    this.#byNumber.clear();
+    for (const space of this.#spaces.values()) this.#learn(space);
+  }
+
+  #learn(space: TenantSpace): void {
+    const facts = this.#tenants.get(space.name);
+    space.number = facts?.number ?? NO_NUMBER;
+    space.limits = facts?.limits ?? null;
+    if (space.number !== NO_NUMBER) this.#byNumber.set(space.number, space);
+    const { rows } = this.#quotas;
+    if (space.limits === null) {
+      if (space.quotaRow === NO_ROW) return;
+      this.recount(space, -1);
+      rows.release(space.quotaRow);
+      space.quotaRow = NO_ROW;
+    } else if (space.quotaRow === NO_ROW) {
+      space.quotaRow = rows.hold(`tenant ${space.name}`, space.limits.rates, tickOf(this.#nowMs()));
+      if (space.quotaRow !== NO_ROW) this.recount(space, 1);
+    } else rows.setRates(space.quotaRow, space.limits.rates);
+  }
 }

@@ -95,6 +95,23 @@ export function releaseJournal(context: MqttContext): void {
   }
 }
 
+/** Stops reading a publisher for so long. */
+export function pauseByMeter(context: MqttContext, connection: MqttConnection, waitMs: number): void {
+  if (connection.isHeldByMeter) return;
+  connection.isHeldByMeter = true;
+  context.meterWaiters.push(context.nowMs + waitMs, connection);
+  context.counters.publishersPaused += 1;
+  pause(context, connection);
+}
+
+export function resumeByMeter(context: MqttContext): void {
+  context.meterWaiters.advance(context.nowMs, (connection) => {
+    if (!connection.isHeldByMeter) return;
+    connection.isHeldByMeter = false;
+    resume(context, connection);
+  });
+}
+
 function pause(context: MqttContext, connection: MqttConnection): void {
   connection.pauses += 1;
   if (connection.pauses === 1) context.commands.pauseReading(connection.id);

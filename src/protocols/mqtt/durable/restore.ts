@@ -3,7 +3,7 @@ import type { RestoredSession } from '../../../broker/ports.js';
 import type { GroupLog } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import { MqttSession } from '../session.js';
-import { scheduleExpiry, scheduleWill } from '../session-end.js';
+import { keepSession, scheduleExpiry, scheduleWill } from '../session-end.js';
 import { joinShared } from '../shared/membership.js';
 import { DurableSession } from './durable-session.js';
 import { isKept, resumeFilters } from './life.js';
@@ -24,7 +24,7 @@ export function restoreSessions(context: MqttContext, done: () => void): Restore
         publishTransient(context, home, clientId, row);
         continue;
       }
-      if (!context.tenantNumbers.has(splitSessionKey(clientId).tenant)) {
+      if (!context.spaces.tenants.has(splitSessionKey(clientId).tenant)) {
         deleteRows(home, clientId); // Its tenant was deleted while the node was down.
         continue;
       }
@@ -56,7 +56,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   session.version = row.version;
   takeOwner(session, row);
   session.expirySeconds = row.expirySeconds;
-  context.sessions.set(clientId, session);
+  keepSession(context, session);
   const progress = readProgress(home, clientId);
   const since = new Map(progress?.since ?? []);
   for (const [group, floor, settled] of progress?.cursors ?? []) {
