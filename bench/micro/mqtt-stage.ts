@@ -125,6 +125,7 @@ export class MqttStage {
       bans: noBans(),
       delayed: new DelayedMessages(NO_JOURNAL, 0),
       quotas: NO_LIMITS,
+      overload: { lagMaxMs: Number.POSITIVE_INFINITY, memoryMaxBytes: 1, memoryBytes: () => 0 },
       retained: { resolve: unused, targets: unused },
     });
   }

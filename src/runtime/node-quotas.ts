@@ -1,11 +1,16 @@
+import { totalmem } from 'node:os';
 import type { ShardId } from '../broker/ports.js';
 import { METER, METERS_COUNT, type NodeQuotas, type Rates, type SharedLimits } from '../broker/quotas/ports.js';
 import { QuotaTable } from '../broker/quotas/quota-table.js';
+import type { OverloadLimits } from '../protocols/mqtt/overload.js';
 import type { RateSettings, SharedLimitSettings } from '../settings/limits-schema.js';
+import type { Settings } from '../settings/schema.js';
 import type { ShardHandOver } from './orders.js';
 
 /** Addresses, users and tenants that are counted at a time. */
 const ROWS = 16_384;
+/** Of the memory that there is, if the settings say nothing. */
+const MEMORY_SHARE = 0.9;
 /** Of main's ticks of 100 ms. */
 const RETIRE_TICKS = 50;
 
@@ -43,6 +48,21 @@ export function nodeQuotas({ quotas, shard, peers, hashSeed, settings }: ShardHa
     user: sharedOf(limits.user),
     node: sharedOf(limits.node),
   };
+}
+
+/** When a shard sheds. */
+export function overloadLimits({ mqtt: { overload } }: Settings): OverloadLimits {
+  return {
+    lagMaxMs: overload.enabled ? overload.lag_max : Number.POSITIVE_INFINITY,
+    memoryMaxBytes: overload.memory_max > 0 ? overload.memory_max : memoryOfMachine() * MEMORY_SHARE,
+    memoryBytes: () => process.memoryUsage.rss(),
+  };
+}
+
+/** What this process may have at most: of the machine, or of its control group. */
+function memoryOfMachine(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : totalmem();
 }
 
 function sharedOf(settings: SharedLimitSettings): SharedLimits | null {

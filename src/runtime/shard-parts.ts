@@ -15,7 +15,7 @@ import type { Transport } from '../transport/ports.js';
 import { Connections } from './connections.js';
 import { applySettings, durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
-import { nodeQuotas } from './node-quotas.js';
+import { nodeQuotas, overloadLimits } from './node-quotas.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { Origins } from './origins.js';
 import { PortLogger } from './port-logger.js';
@@ -92,6 +92,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     rights: openRights(),
     bans: noBans(),
     quotas: nodeQuotas(handOver),
+    overload: overloadLimits(settings),
     originOf: (connection) => origins.of(connection),
     delayed: new DelayedMessages(journal, Math.ceil(settings.mqtt.delayed_messages_max / handOver.peers.length)),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, duration, MIB, SECOND, size } from './forms.js';
+import { count, duration, SECOND, size } from './forms.js';
 
 /*
   What clients may use: [mqtt.limits]. Rates are per second and let a second's worth through at once; 0 is no limit. What is counted for an address,
@@ -73,5 +73,5 @@ export const LIMITS_SCHEMA: z.ZodType<LimitSettings, Partial<Record<keyof LimitS
 export const OVERLOAD_SCHEMA: z.ZodType<OverloadSettings, Partial<Record<keyof OverloadSettings, unknown>>> = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether work is shed when there is more than can be done'),
   lag_max: duration(2 * SECOND, 100, 60 * SECOND, 'Lateness of a shard from which on it sheds'),
-  memory_max: size(0, 0, 2 ** 50, `Memory of the process from which on shards shed; 0: nine tenths of the machine, at least ${256 * MIB}`),
+  memory_max: size(0, 0, 2 ** 50, `Memory of the process from which on shards shed; 0: nine tenths of the machine`),
 });

@@ -34,6 +34,7 @@ import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } fr
 import { countInTenant, countTenant } from './metering/entry.js';
 import { releaseMetered } from './metering/release.js';
 import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
+import { watchOverload } from './overload.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { onRightsChanged } from './rights.js';
@@ -264,6 +265,7 @@ export class MqttEngine implements ProtocolEngine {
     context.silence.advance(context.transport.now(), (connection) => this.#onSilence(connection));
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
+    watchOverload(context);
     endExpired(context);
     releaseMetered(context);
     writeLateProgress(context);

@@ -29,6 +29,7 @@ import { FrameMemories } from './durable/frame-memory.js';
 import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
 import type { MqttLimits } from './limits.js';
+import { Overload, type OverloadLimits } from './overload.js';
 import { type PendingRun, PendingRuns } from './pending-runs.js';
 import { type Plan, releasePlan } from './plan.js';
 import { RouteCache } from './route-cache.js';
@@ -77,6 +78,8 @@ export interface MqttCounters {
   droppedByRate: number;
   /** Connections that were not counted in a quota, because there was no room to. */
   quotaRowsMissing: number;
+  /** QoS 0 from clients while the shard had more to do than it could. */
+  droppedByOverload: number;
 }
 
 export interface MqttParts {
@@ -95,6 +98,7 @@ export interface MqttParts {
   readonly bans: BanBook;
   readonly delayed: Delayed;
   readonly quotas: NodeQuotas;
+  readonly overload: OverloadLimits;
   /** Where the retained message of a topic is kept, and all those places. */
   readonly retained: { resolve(topic: string): LogTarget; targets(): readonly LogTarget[] };
 }
@@ -147,6 +151,7 @@ export class MqttContext {
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;
   readonly sessions: Map<string, MqttSession> = new Map();
+  readonly overload: Overload;
   /** The tenants of the node. */
   readonly spaces: TenantSpaces;
   readonly quotas: NodeQuotas;
@@ -233,6 +238,7 @@ export class MqttContext {
     rejectedByRate: 0,
     droppedByRate: 0,
     quotaRowsMissing: 0,
+    droppedByOverload: 0,
   };
   readonly #freeLists: ListId[] = [];
   #listsMade = 0;
@@ -254,6 +260,7 @@ export class MqttContext {
     this.rights = parts.rights;
     this.bans = parts.bans;
     this.quotas = parts.quotas;
+    this.overload = new Overload(parts.overload, parts.clock.monotonicMs());
     this.spaces = new TenantSpaces(
       parts.quotas,
       (tenant) => this.newRouteCache(tenant),

@@ -15,6 +15,7 @@ import { noteProgress, whenDurable } from './durable/turn.js';
 import { type ConnackProperties, encodeConnack } from './encode.js';
 import { enterByIdentity, enterByOrigin, mayOpenSession } from './metering/entry.js';
 import { OutboundAliases } from './outbound-aliases.js';
+import { SHED } from './overload.js';
 import type { ConnectPacket } from './packets.js';
 import { resend } from './resend.js';
 import { dropForbidden, takeIdentity } from './rights.js';
@@ -79,6 +80,8 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
 }
 
 function refusalOf(context: MqttContext, packet: ConnectPacket): Refusal | null {
+  if (context.overload.level >= SHED.connections)
+    return { reasonCode: REASON.serverBusy, sentence: 'the server has more to do than it can' };
   if (context.isDraining) return { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down' };
   if (packet.clientId === '' && packet.version !== 5 && !packet.cleanStart) {
     return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'an empty client identifier needs a clean session' }; // MQTT-3.1.3-8 of 3.1.1

@@ -14,6 +14,7 @@ import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
 import { logRun } from './log-publish.js';
 import { mayFlow } from './metering/input.js';
+import { isShed, SHED } from './overload.js';
 import { planOf } from './plan.js';
 import { reasonFor, retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { frameLength, packetIdOf } from './publish-frame.js';
@@ -38,6 +39,7 @@ export function publishRun(context: MqttContext, connection: MqttConnection, top
   const route = routeOf(context, spaceOf(connection), topic);
   const target = route.log;
   const { meter } = connection;
+  if (context.overload.level >= SHED.qos0 && isShed(context, connection, run)) return;
   if (meter !== null && run.count > 1 && context.quotas.onExcess === 'reject') {
     publishOneByOne(context, connection, topic, hasProperties);
     return;
