@@ -44,6 +44,8 @@ export class Peer {
   #rest: Uint8Array = new Uint8Array(0);
   #wake: () => void = () => {};
   #packetId = 0;
+  /** Packet ids of messages whose PUBREL is answered when it comes. */
+  readonly #completing = new Set<number>();
 
   constructor(version: 4 | 5, openLine: (take: (bytes: Uint8Array) => void, closed: () => void) => Line) {
     this.version = version;
@@ -103,6 +105,30 @@ export class Peer {
     return heard;
   }
 
+  /** The next packet, whatever it is. */
+  async hearAny(): Promise<Packet> {
+    const heard = await this.#next();
+    assert.ok(heard !== null, 'a packet comes, and not the close');
+    return heard.packet;
+  }
+
+  /** The next packet, or null if the close comes first. */
+  async hearOrClose(): Promise<Packet | null> {
+    return (await this.#next())?.packet ?? null;
+  }
+
+  /** Whether something has come that nobody heard yet: everything up to now is here. */
+  async hasMore(): Promise<boolean> {
+    if (this.#heard.length === 0) {
+      this.say({ cmd: 'pingreq' });
+      const next = await this.#next();
+      assert.ok(next !== null, 'the connection is alive');
+      if (next.packet.cmd === 'pingresp') return false;
+      this.#heard.unshift(next);
+    }
+    return true;
+  }
+
   /** The broker closes, and says nothing before that. */
   async close(): Promise<void> {
     const heard = await this.#next();
@@ -128,15 +154,14 @@ export class Peer {
     await this.hear('pingresp');
   }
 
-  /** The next message, acknowledged as its QoS says. */
+  /** The next message, acknowledged as its QoS says; its PUBREL is answered when it comes. */
   async message(): Promise<IPublishPacket> {
     const packet = await this.hear('publish');
     const messageId = packet.messageId ?? 0;
     if (packet.qos === 1) this.say({ cmd: 'puback', messageId });
     if (packet.qos === 2) {
+      this.#completing.add(messageId);
       this.say({ cmd: 'pubrec', messageId });
-      await this.hear('pubrel', { messageId });
-      this.say({ cmd: 'pubcomp', messageId });
     }
     return packet;
   }
@@ -198,7 +223,10 @@ export class Peer {
         };
       });
     }
-    return this.#heard.shift() ?? null;
+    const heard = this.#heard.shift() ?? null;
+    if (heard?.packet.cmd !== 'pubrel' || !this.#completing.delete(heard.packet.messageId ?? 0)) return heard;
+    this.say({ cmd: 'pubcomp', messageId: heard.packet.messageId ?? 0 });
+    return this.#next();
   }
 
   #take(bytes: Uint8Array): void {
