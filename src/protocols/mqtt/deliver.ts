@@ -1,7 +1,7 @@
 import type { BlockId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
-import { takesPush } from './durable/pull.js';
+import { passesOver, takesPush } from './durable/pull.js';
 import { enqueue } from './enqueue.js';
 import { mayDeliver } from './metering/output.js';
 import { type Group, groupOfOne, NO_LIST, type Plan } from './plan.js';
@@ -25,9 +25,16 @@ export function deliver(context: MqttContext, plan: Plan): void {
     for (const group of plan.acknowledged) deliverAcknowledged(context, group, run);
   }
   for (const receiver of plan.special) {
-    if (receiver.noLocal && receiver.subscriber === run.session) continue;
+    if (receiver.noLocal && isOwn(context, receiver.subscriber, run)) continue;
     deliverSpecial(context, groupOfOne(receiver), run);
   }
+}
+
+/** Whether the run is one that the session published itself, and therefore does not get (MQTT-3.8.3-3). */
+function isOwn(context: MqttContext, session: MqttSession, run: RunView): boolean {
+  if (session !== run.session) return false;
+  if (session.durable !== null && run.logGroup >= 0) passesOver(context, session, session.durable);
+  return true;
 }
 
 /** The run in `context.run` to one member of a shared subscription. */
@@ -65,7 +72,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
   let heldBy: MqttSession | null = null;
   for (let i = 0; i < sessions.length; i += 1) {
     const session = sessions[i];
-    if (group.noLocal && session === run.session) continue;
+    if (group.noLocal && isOwn(context, session, run)) continue;
     // What the log has and the client cannot get now, it gets from the log.
     if (session.durable !== null && run.logGroup >= 0 && !takesPush(context, session, session.durable)) continue;
     if (session.isReady && (qos === 1 || session.durable === null)) {

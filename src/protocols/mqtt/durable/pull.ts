@@ -52,6 +52,16 @@ export function forgetPulls(context: MqttContext, durable: DurableSession): void
   durable.backlog = null;
 }
 
+/** The logged run in `context.run` is not for this session, which published it itself: it is not pulled after a reconnect either. */
+export function passesOver(context: MqttContext, session: MqttSession, durable: DurableSession): void {
+  const { logGroup, sequence, count } = context.run;
+  const cursor = durable.cursors.get(logGroup);
+  if (!cursor?.isLive) return;
+  cursor.passTo(sequence + count);
+  durable.isProgressDirty = true;
+  context.lateProgress.add(session);
+}
+
 /**
  * Whether the logged run in `context.run` is the session's now. If not, the session has it already, or pulls it later.
  */

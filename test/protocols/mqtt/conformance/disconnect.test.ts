@@ -56,7 +56,7 @@ prove('5.0 MQTT-3.14.0-1 MQTT-3.14.2-1: before an accepting CONNACK the broker s
 });
 
 prove(
-  '5.0 MQTT-4.13.1-1 MQTT-4.13.2-1 MQTT-3.14.4-2 | 3.1.1 MQTT-4.8.0-1 MQTT-4.8.0-2: who breaks the protocol is closed, and others are not disturbed',
+  '5.0 MQTT-4.13.1-1 MQTT-4.13.2-1 MQTT-3.14.4-2 | 3.1.1 MQTT-4.8.0-1: who breaks the protocol is closed, and others are not disturbed',
   async (stage) => {
     const other = await stage.connect();
     await other.subscribe(stage.name('a'), { qos: 1 });

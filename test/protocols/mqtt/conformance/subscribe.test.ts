@@ -205,7 +205,7 @@ prove(
     await again.publish(stage.name('a'), 'own');
     await again.quiet();
     await other.message();
-    await other.publish(stage.name('a'), 'foreign');
+    await (await stage.connect()).publish(stage.name('a'), 'foreign');
     assert.equal((await again.message()).payload.toString(), 'foreign');
   },
 );
