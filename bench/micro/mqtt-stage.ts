@@ -13,6 +13,7 @@ import type { Journal } from '../../src/journal/ports.js';
 import { MqttEngine } from '../../src/protocols/mqtt/adapter.js';
 import type { MqttLimits } from '../../src/protocols/mqtt/limits.js';
 import type { MqttSession } from '../../src/protocols/mqtt/session.js';
+import { ShardMetrics } from '../../src/telemetry/metrics/shard-metrics.js';
 import { COUNTERS_COUNT, type CommandSink, type ConnectionId, EVENT, ROW_INTS, type Transport } from '../../src/transport/ports.js';
 import { nullSink } from './null-sink.js';
 
@@ -120,6 +121,7 @@ export class MqttStage {
       clock,
       random: new SystemRandom(),
       log: SILENT_LOGGER,
+      metrics: new ShardMetrics(),
       authenticator: openAuthenticator(),
       rights: openRights(),
       bans: noBans(),
@@ -134,7 +136,7 @@ export class MqttStage {
   connect(version: 4 | 5, filter: string, qos: 0 | 1): ConnectionId {
     const connection = this.#connections++;
     assert(connection < CONNECTIONS_MAX, 'the stage has room');
-    this.#engine.onOpen(connection);
+    this.#engine.onOpen(connection, 0);
     const protocol = { protocolId: 'MQTT', protocolVersion: version } as const;
     this.#frame(connection, { cmd: 'connect', ...protocol, clean: true, clientId: `client-${connection}`, keepalive: 0 }, version);
     if (filter !== '') this.#frame(connection, { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: filter, qos }] }, version);

@@ -45,6 +45,8 @@ export interface LaneParts {
 interface Commit {
   readonly number: CommitNumber;
   lanes: number;
+  /** When it was sent; 0: nothing of it goes to a disk. */
+  sentMs: number;
   why: 'full' | 'failed' | null;
 }
 
@@ -59,6 +61,8 @@ export class ShardJournal implements Journal {
   onCommitted: (commit: CommitNumber) => void = () => {};
   onFailed: (commit: CommitNumber, why: 'full' | 'failed') => void = () => {};
   onStateChanged: (state: JournalState) => void = () => {};
+  /** A commit reached the disk, or failed: so long after it was sent. */
+  onFlushed: (milliseconds: number) => void = () => {};
   readonly #options: ShardJournalOptions;
   readonly #pending: PendingBytes = { pendingBytes: 0, isAwaited: false };
   /** Flushes what nobody waits for. */
@@ -180,7 +184,7 @@ export class ShardJournal implements Journal {
   }
 
   #send(): void {
-    const commit: Commit = { number: this.openCommit, lanes: 0, why: null };
+    const commit: Commit = { number: this.openCommit, lanes: 0, sentMs: 0, why: null };
     let isDirty = false;
     for (const lane of this.#lanes) if (lane.isDirty) isDirty = true;
     if (!isDirty) return;
@@ -188,7 +192,12 @@ export class ShardJournal implements Journal {
     this.#commits.push(commit);
     this.openCommit += 1;
     this.#pending.isAwaited = false;
-    for (const lane of this.#lanes) if (lane.send(commit.number)) commit.lanes += 1;
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const lane of this.#lanes) {
+      if (!lane.send(commit.number)) continue;
+      commit.lanes += 1;
+      if (lane.store.kind !== 'memory') commit.sentMs = nowMs;
+    }
     if (this.#sentSinceLook * FREE_SPACE_PART >= this.#options.freeSpaceMin && this.#options.freeSpaceMin > 0) this.#watchSpace();
   }
 
@@ -233,6 +242,7 @@ export class ShardJournal implements Journal {
     while (this.#commits.length > 0 && this.#commits[0].lanes === 0) {
       const first = this.#commits.shift() as Commit;
       this.closedCommit = first.number;
+      if (first.sentMs > 0) this.onFlushed(this.#options.clock.monotonicMs() - first.sentMs);
       if (first.why === null) this.onCommitted(first.number);
       else this.onFailed(first.number, first.why);
     }

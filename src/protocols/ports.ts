@@ -15,7 +15,7 @@ export interface ProtocolEngine {
   /** How the transport treats a new connection of this protocol. */
   readonly connectionOptions: ConnectionOptions;
   /** A connection was adopted (TCP) or opened (WebSocket). Whose it is and by which listener it came is asked for later: `OriginOf`. */
-  onOpen(connection: ConnectionId): void;
+  onOpen(connection: ConnectionId, listenerTag: number): void;
   /** Rows `from` to `to - 1` of `transport.rows`, all of connections of this engine. */
   onRows(from: number, to: number): void;
   /** Before anything else of a turn: the commands of the turn before have been executed. */

@@ -26,10 +26,10 @@ export class Connections {
   }
 
   /** Gives a new connection to its protocol. */
-  open(connection: ConnectionId, engine: number): void {
+  open(connection: ConnectionId, engine: number, listenerTag: number): void {
     if (connection >= this.#owners.length) this.#grow(connection + 1);
     this.#owners[connection] = engine;
-    this.#engines[engine].onOpen(connection);
+    this.#engines[engine].onOpen(connection, listenerTag);
   }
 
   /** Hands rows out: consecutive rows of one engine in one call. */

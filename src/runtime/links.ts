@@ -81,6 +81,8 @@ export class Links implements PeerLinks, RunLinks {
   /** A peer does not read and what waits for it is at its limit. Called once per peer; what is sent to it from then on is lost. */
   onPeerStuck: (peer: ShardId) => void = unset;
 
+  /** Messages of a run found the way to their receivers' shard full. */
+  onRunDropped: (count: number) => void = () => {};
   readonly #options: LinksOptions;
   readonly #sink: EnvelopeSink;
   /** By shard; null for the shard itself. */
@@ -143,7 +145,11 @@ export class Links implements PeerLinks, RunLinks {
     head[RUN_SHARED_GROUP] = run.sharedGroup;
     head[RUN_LOG_GROUP] = run.logGroup;
     setLong(head, RUN_SEQUENCE, run.sequence);
-    return this.#sendFrames(to, ENVELOPE.run, run);
+    const link = this.#outboundTo(to);
+    const dropped = link.droppedMessages;
+    const isFree = this.#sendFrames(to, ENVELOPE.run, run);
+    if (link.droppedMessages !== dropped) this.onRunDropped(run.count);
+    return isFree;
   }
 
   append(to: ShardId, request: AppendRequest): boolean {

@@ -7,6 +7,7 @@ import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import { loadNative } from '../native/door.js';
 import type { Settings } from '../settings/schema.js';
+import { namedCounts, ShardMetrics } from '../telemetry/metrics/shard-metrics.js';
 import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
@@ -67,6 +68,7 @@ export class RunningNode {
   /** Of the shards' transports; kept when a shard is replaced, so that they go on counting. */
   readonly #counterMemory: readonly SharedArrayBuffer[];
   readonly #counters: readonly Float64Array[];
+  readonly #metrics: readonly ShardMetrics[];
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
   readonly #shape: JournalShape;
   readonly #quotas: QuotaMemory;
@@ -131,6 +133,7 @@ export class RunningNode {
     this.#quotas = new QuotaMemory(shardCount);
     this.#counterMemory = Array.from({ length: shardCount }, () => new SharedArrayBuffer(COUNTERS_COUNT * 8));
     this.#counters = this.#counterMemory.map((memory) => new Float64Array(memory));
+    this.#metrics = Array.from({ length: shardCount }, () => new ShardMetrics());
     this.#supervisor = new Supervisor({
       topology: this.#topology,
       cells: this.#cells,
@@ -208,6 +211,7 @@ export class RunningNode {
       phase: this.#supervisor.phaseOf(shard),
       ...this.#supervisor.statusOf(shard),
       connections: this.#cells.connectionsOf(shard),
+      mqtt: namedCounts(this.#metrics[shard]),
       transport: Object.fromEntries(Object.entries(COUNTER).map(([name, index]) => [name, this.#counters[shard][index]])),
     }));
     return {
@@ -338,6 +342,7 @@ export class RunningNode {
     this.#enquiries.onShardDown(shard);
     this.#quotas.onShardDown(shard);
     this.#counters[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
+    this.#metrics[shard].clearGauges();
     for (const listener of this.#listeners.reopenShared()) this.#supervisor.postToAll({ kind: 'accept-from', listener });
     this.#dealer.replace(shard, this.#topology.fromMainTo(shard));
   }
@@ -352,6 +357,7 @@ export class RunningNode {
       fromMain: this.#topology.fromMainTo(shard),
       cells: this.#cells.memory,
       counters: this.#counterMemory[shard],
+      metrics: this.#metrics[shard].memory,
       tcpListeners: this.#listeners.tcpHandOver(),
       webSocket: this.#listeners.webSocketHandOver(),
       replacesDead,

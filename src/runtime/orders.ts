@@ -43,6 +43,8 @@ export interface ShardHandOver {
   readonly cells: SharedArrayBuffer;
   /** Memory of the transport's counters, as Float64. */
   readonly counters: SharedArrayBuffer;
+  /** Memory of ShardMetrics. */
+  readonly metrics: SharedArrayBuffer;
   readonly tcpListeners: readonly TcpListenerHandOver[];
   readonly webSocket: WebSocketHandOver | null;
   /** The shard takes the place of one that died. */
@@ -89,7 +91,6 @@ export interface ShardStatus {
   readonly linkBytesWaiting: number;
   /** Messages that were dropped because another shard did not keep up. */
   readonly linkDroppedMessages: number;
-  readonly mqtt: Readonly<Record<string, number>>;
 }
 
 /** `fault`: what keeps the shard from answering, in words; null if nothing does. */

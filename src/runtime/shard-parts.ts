@@ -9,6 +9,9 @@ import { MqttEngine } from '../protocols/mqtt/adapter.js';
 import { CONNECT_BYTES_MAX, type MqttLimits } from '../protocols/mqtt/limits.js';
 import type { MqttSession } from '../protocols/mqtt/session.js';
 import type { Settings } from '../settings/schema.js';
+import { DROP } from '../telemetry/metrics/drops.js';
+import { HISTOGRAM } from '../telemetry/metrics/histogram.js';
+import { ShardMetrics } from '../telemetry/metrics/shard-metrics.js';
 import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
@@ -33,6 +36,7 @@ export interface ShardParts {
   readonly cells: ThreadCells;
   readonly log: PortLogger;
   readonly clock: SystemClock;
+  readonly metrics: ShardMetrics;
   readonly transport: Transport;
   readonly links: Links;
   readonly broker: ShardBroker<MqttSession>;
@@ -51,6 +55,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   const cells = new ThreadCells(handOver.cells);
   const log = new PortLogger(post, cells);
   const clock = new SystemClock();
+  const metrics = new ShardMetrics(handOver.metrics);
   const transport = openTransport(handOver);
   const links = new Links({
     self: shard,
@@ -87,6 +92,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     clock,
     random: new SystemRandom(),
     log,
+    metrics,
     shardCount: handOver.peers.length,
     authenticator: openAuthenticator(),
     rights: openRights(),
@@ -107,8 +113,12 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   };
   links.onRun = (from, run) => mqtt.onForwarded(from, run);
   links.onAppend = (from, request) => mqtt.onAppend(from, request);
+  links.onRunDropped = (count) => {
+    metrics.counts[DROP.linkFull] += count;
+  };
+  journal.onFlushed = (milliseconds) => metrics.observe(HISTOGRAM.walFsync, milliseconds);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
-  return { cells, log, clock, transport, links, broker, journal, resolver, mqtt, connections: new Connections([mqtt]), origins };
+  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, connections: new Connections([mqtt]), origins };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {

@@ -1,6 +1,7 @@
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamId } from '../journal/ports.js';
 import { Doorbell } from '../ring/doorbell.js';
+import { COUNT } from '../telemetry/metrics/slots.js';
 import type { ConnectionId } from '../transport/ports.js';
 import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
 import { applySettings, forgetStreams } from './journal-parts.js';
@@ -150,7 +151,7 @@ export class Shard {
 
   #open(connection: ConnectionId, listenerTag: number): void {
     this.#parts.origins.note(connection, listenerTag);
-    this.#parts.connections.open(connection, ENGINE_MQTT);
+    this.#parts.connections.open(connection, ENGINE_MQTT, listenerTag);
   }
 
   /** A connection that comes while we drain is closed before a protocol sees it. */
@@ -227,6 +228,7 @@ export class Shard {
     if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
     if (this.#ticks % STATUS_TICKS === 0) {
       this.#post({ kind: 'status', status: this.#status() });
+      this.#setGauges();
       if (this.#isResuming) this.#resumeAccepting();
     }
     if (this.#phase === 'draining' && this.#parts.connections.count === 0) {
@@ -330,6 +332,16 @@ export class Shard {
     this.#isResuming = !isListening;
   }
 
+  #setGauges(): void {
+    const { mqtt, broker, links, journal, metrics } = this.#parts;
+    const { counts } = metrics;
+    counts[COUNT.sessions] = mqtt.sessionCount;
+    counts[COUNT.subscriptions] = broker.subscriptionCount;
+    counts[COUNT.retained] = broker.retainedCount;
+    counts[COUNT.linkBytesWaiting] = links.bytesWaiting;
+    counts[COUNT.journalPendingBytes] = journal.pendingBytes;
+  }
+
   #status(): ShardStatus {
     const { connections, mqtt, broker, links } = this.#parts;
     return {
@@ -339,7 +351,6 @@ export class Shard {
       retained: broker.retainedCount,
       linkBytesWaiting: links.bytesWaiting,
       linkDroppedMessages: links.droppedMessages,
-      mqtt: { ...mqtt.counters },
     };
   }
 }

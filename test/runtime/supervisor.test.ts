@@ -58,6 +58,7 @@ function setUp() {
       fromMain: topology.fromMainTo(shard),
       cells: cells.memory,
       counters: new SharedArrayBuffer(8),
+      metrics: new SharedArrayBuffer(8),
       tcpListeners: [],
       webSocket: null,
       replacesDead,

@@ -3,12 +3,15 @@ import { hashOfBytes } from '../../base/fnv.js';
 import { tenantOfFilter } from '../../base/tenant-names.js';
 import { type AppendRequest, type ForwardedRun, type LogTarget, NO_GROUP, type ShardId } from '../../broker/ports.js';
 import type { CommitNumber } from '../../journal/ports.js';
+import { DROP } from '../../telemetry/metrics/drops.js';
+import { REFUSAL } from '../../telemetry/metrics/refusals.js';
+import { COUNT, LISTENERS_MAX } from '../../telemetry/metrics/slots.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
 import type { ProtocolEngine } from '../ports.js';
 import { endConnection } from './close.js';
 import { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
-import { MqttContext, type MqttCounters, type MqttParts } from './context.js';
+import { MqttContext, type MqttParts } from './context.js';
 import { onDelayOwnerReplaced } from './delayed/on-delayed-publish.js';
 import { publishDue } from './delayed/publish-due.js';
 import { deliver, deliverToMember } from './deliver.js';
@@ -155,21 +158,19 @@ export class MqttEngine implements ProtocolEngine {
     return answerOperator(this.#context, name, ask);
   }
 
-  get counters(): Readonly<MqttCounters> {
-    return this.#context.counters;
-  }
-
-  onOpen(connection: ConnectionId): void {
+  onOpen(connection: ConnectionId, listenerTag: number): void {
     const context = this.#context;
     while (context.connections.length <= connection) context.connections.push(null);
     assert(context.connections[connection] === null, 'a number is not given out before it is released');
-    context.connections[connection] = new MqttConnection(connection);
+    const opened = new MqttConnection(connection, Math.min(listenerTag, LISTENERS_MAX - 1));
+    context.connections[connection] = opened;
+    context.counts[COUNT.connections + opened.listener] += 1;
     context.connectionCount += 1;
-    context.counters.connectionsAccepted += 1;
+    context.counts[COUNT.connectionsAccepted] += 1;
     context.silence.schedule(connection, context.transport.now() + Math.ceil(context.limits.connectTimeoutMs / MS_PER_TICK));
     // Over the limit nobody is read: a CONNECT would only cost us. The close tells.
     if (context.connectionCount > context.limits.connectionsMax) {
-      context.counters.connectionsRefused += 1;
+      context.counts[REFUSAL.quota] += 1;
       endConnection(context, context.connectionOf(connection), REASON.quotaExceeded, 'too many connections');
     }
   }
@@ -215,7 +216,9 @@ export class MqttEngine implements ProtocolEngine {
       const choice = context.memberChoice;
       choice.askForFrame(bytes, offset, topicHashOf(bytes, offset), forwarded.publisherHash, run.qos);
       const member = context.broker.sharedMember(sharedGroup, choice);
-      if (member !== null && !choice.isForbidden(member.subscriber)) deliverToMember(context, groupOfOne(member));
+      if (member === null) context.counts[DROP.groupEmpty] += 1;
+      else if (choice.isForbidden(member.subscriber)) context.counts[DROP.receiverDenied] += 1;
+      else deliverToMember(context, groupOfOne(member));
       return;
     }
     const space = context.spaces.ofNumber(forwarded.tenant);
@@ -300,7 +303,7 @@ export class MqttEngine implements ProtocolEngine {
       context.silence.schedule(id, due);
       return;
     }
-    context.counters.keepAliveExpired += 1;
+    context.counts[COUNT.keepAliveExpired] += 1;
     endConnection(context, connection, REASON.keepAliveTimeout, 'nothing heard for one and a half times the keep-alive');
   }
 }

@@ -1,5 +1,7 @@
 import type { AuthExchange, ConnectFacts, ExchangeStep, Identity, RefusalKind, Verdict } from '../../auth/ports.js';
 import { assert } from '../../base/assert.js';
+import { HISTOGRAM } from '../../telemetry/metrics/histogram.js';
+import { AUTHENTICATION } from '../../telemetry/metrics/refusals.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
@@ -58,9 +60,12 @@ export function authenticate(
 ): void {
   assert(connection.phase === 'authenticating', 'a connection is authenticated once');
   let isAnswered = false;
+  const startedMs = context.clock.monotonicMs();
   const ticket = context.authenticator.authenticate(facts, (verdict: Verdict) => {
     isAnswered = true;
     connection.authenticationTicket = -1;
+    context.metrics.observe(HISTOGRAM.authentication, context.clock.monotonicMs() - startedMs);
+    context.counts[AUTHENTICATION[verdict.kind === 'admitted' ? 'admitted' : verdict.why]] += 1;
     if (connection.phase !== 'authenticating') return;
     if (verdict.kind === 'admitted') done({ identity: verdict.identity, data: null });
     else done(refusedBy(context, connection, facts, verdict));
@@ -92,6 +97,7 @@ export function beginExchange(
       return;
     }
     connection.exchange = null;
+    context.counts[AUTHENTICATION[step.kind === 'admitted' ? 'admitted' : step.why]] += 1;
     if (step.kind === 'admitted') done({ identity: step.identity, data: step.data });
     else done(refusedBy(context, connection, facts, step));
   };

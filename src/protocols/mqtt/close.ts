@@ -1,3 +1,4 @@
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import { abandonAuthentication } from './authenticate.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
@@ -5,6 +6,7 @@ import { dropTransient, onOffline } from './durable/life.js';
 import { encodeConnack, encodeDisconnect } from './encode.js';
 import { type ProtocolViolation, reasonName } from './errors.js';
 import { leaveQuotas } from './metering/entry.js';
+import { endingOf, refusalOf } from './reason-counts.js';
 import { say } from './say.js';
 import { endSession, scheduleExpiry, scheduleWill } from './session-end.js';
 import { onSharedOffline } from './shared/membership.js';
@@ -15,14 +17,17 @@ const LINGER_MS = 2_000;
 
 /** The peer broke the protocol: it hears why where its version allows, and goes. */
 export function refuseViolation(context: MqttContext, connection: MqttConnection, violation: ProtocolViolation): void {
-  context.counters.violations += 1;
+  context.counts[COUNT.violations] += 1;
   endConnection(context, connection, violation.reasonCode, violation.message);
 }
 
 /** Ends a connection for a reason: CONNACK or DISCONNECT with the code, then the close. What waits to be sent is sent first. */
 export function endConnection(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
   if (connection.phase === 'closing') return;
-  if (connection.phase === 'connected') sayDisconnect(context, connection, reasonCode, sentence);
+  if (connection.phase === 'connected') {
+    context.counts[endingOf(reasonCode)] += 1;
+    sayDisconnect(context, connection, reasonCode, sentence);
+  }
   if (context.log.isEnabled('debug')) {
     context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, {
       connection: connection.id,
@@ -47,7 +52,7 @@ export function refuseConnect(context: MqttContext, connection: MqttConnection, 
       maxBytes: connection.packetBytesMax,
     }),
   );
-  context.counters.connectionsRefused += 1;
+  context.counts[refusalOf(reasonCode)] += 1;
   context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id });
   closeConnection(context, connection, true);
 }
@@ -73,6 +78,7 @@ export function forgetConnection(context: MqttContext, connection: MqttConnectio
   context.silence.cancel(connection.id);
   context.connections[connection.id] = null;
   context.connectionCount -= 1;
+  context.counts[COUNT.connections + connection.listener] -= 1;
   context.commands.release(connection.id);
 }
 

@@ -64,7 +64,11 @@ export class MqttConnection {
   /** Ticket of the session claim while `claiming`. */
   claimTicket = -1;
 
-  constructor(id: ConnectionId) {
+  /** Tag of the listener that it came by, for its gauge. */
+  readonly listener: number;
+
+  constructor(id: ConnectionId, listener = 0) {
     this.id = id;
+    this.listener = listener;
   }
 }

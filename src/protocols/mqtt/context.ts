@@ -20,8 +20,10 @@ import {
 } from '../../broker/ports.js';
 import type { NodeQuotas } from '../../broker/quotas/ports.js';
 import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/ports.js';
+import type { ShardMetrics } from '../../telemetry/metrics/shard-metrics.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { OriginOf } from '../ports.js';
+import { CommitTimes } from './commit-times.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import type { SentDelay } from './delayed/on-delayed-publish.js';
@@ -45,43 +47,6 @@ import { type TenantSpace, TenantSpaces } from './tenant-space.js';
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
 const WHEEL_SLOTS = 4096;
 
-/** What happened on this shard since it started. Read by status pages. */
-export interface MqttCounters {
-  connectionsAccepted: number;
-  connectionsRefused: number;
-  publishesIn: number;
-  sessionsTakenOver: number;
-  keepAliveExpired: number;
-  violations: number;
-  willsPublished: number;
-  /** Messages for a session whose queue was full. */
-  droppedQueueFull: number;
-  /** QoS 0 messages for a receiver above its high mark, where the transport does not count them itself. */
-  droppedQos0: number;
-  droppedExpired: number;
-  /** Larger than the receiver's Maximum Packet Size (MQTT-3.1.2-25). */
-  droppedTooLarge: number;
-  /** Retained messages that found the store full. */
-  retainedRefused: number;
-  publishersPaused: number;
-  /** Publishes that could not be stored, and were refused. */
-  publishesRefused: number;
-  /** The rules forbid it: messages from clients, filters asked for, messages to clients. */
-  deniedPublishes: number;
-  deniedSubscriptions: number;
-  deniedDeliveries: number;
-  /** Messages that were taken to be published later, and those that were published. */
-  delayedTaken: number;
-  delayedPublished: number;
-  /** Beyond a rate: publishes that were refused, QoS 0 that was not delivered. */
-  rejectedByRate: number;
-  droppedByRate: number;
-  /** Connections that were not counted in a quota, because there was no room to. */
-  quotaRowsMissing: number;
-  /** QoS 0 from clients while the shard had more to do than it could. */
-  droppedByOverload: number;
-}
-
 export interface MqttParts {
   readonly transport: Transport;
   readonly broker: Broker<MqttSession>;
@@ -91,6 +56,7 @@ export interface MqttParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly metrics: ShardMetrics;
   readonly shardCount: number;
   readonly originOf: OriginOf;
   readonly authenticator: Authenticator;
@@ -215,31 +181,10 @@ export class MqttContext {
   /** Sessions that another shard is taking over, by uid. */
   readonly moving: Map<number, { readonly clientId: string; readonly home: GroupLog; readonly filters: readonly string[] }> = new Map();
   isDraining = false;
-  readonly counters: MqttCounters = {
-    connectionsAccepted: 0,
-    connectionsRefused: 0,
-    publishesIn: 0,
-    sessionsTakenOver: 0,
-    keepAliveExpired: 0,
-    violations: 0,
-    willsPublished: 0,
-    droppedQueueFull: 0,
-    droppedQos0: 0,
-    droppedExpired: 0,
-    droppedTooLarge: 0,
-    retainedRefused: 0,
-    publishersPaused: 0,
-    publishesRefused: 0,
-    deniedPublishes: 0,
-    deniedSubscriptions: 0,
-    deniedDeliveries: 0,
-    delayedTaken: 0,
-    delayedPublished: 0,
-    rejectedByRate: 0,
-    droppedByRate: 0,
-    quotaRowsMissing: 0,
-    droppedByOverload: 0,
-  };
+  readonly metrics: ShardMetrics;
+  /** A slot each, by COUNT, DROP and the others of telemetry/metrics: `counts[DROP.expired] += 1`. */
+  readonly counts: Float64Array;
+  readonly commitTimes: CommitTimes = new CommitTimes();
   readonly #freeLists: ListId[] = [];
   #listsMade = 0;
   #ticketLast = 0;
@@ -255,6 +200,8 @@ export class MqttContext {
     this.clock = parts.clock;
     this.random = parts.random;
     this.log = parts.log;
+    this.metrics = parts.metrics;
+    this.counts = parts.metrics.counts;
     this.originOf = parts.originOf;
     this.authenticator = parts.authenticator;
     this.rights = parts.rights;

@@ -1,3 +1,5 @@
+import { DROP } from '../../telemetry/metrics/drops.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import type { BlockId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
@@ -18,6 +20,7 @@ const NO_BLOCK = -1;
 /** The run in `context.run` to everybody the plan names. Each receiver's share is independent: a slow one costs its own budget. */
 export function deliver(context: MqttContext, plan: Plan): void {
   const run = context.run;
+  if (plan.denied > 0) context.counts[DROP.receiverDenied] += plan.denied * run.count;
   if (run.qos === 0) {
     for (const group of plan.all) deliverQos0(context, group, run);
   } else {
@@ -52,12 +55,18 @@ function deliverQos0(context: MqttContext, group: Group, run: RunView): void {
   const except = group.noLocal ? run.connection : -1;
   if (group.list !== NO_LIST) {
     commands.sendBlockToList(group.list, block, except);
+    // Those that are congested are passed over by the transport, which counts them itself.
+    const receivers = group.sessions.length - (except >= 0 && run.session !== null && group.sessions.includes(run.session) ? 1 : 0);
+    context.counts[COUNT.messagesSent] += run.count * receivers;
     return;
   }
   for (const session of group.sessions) {
     if (session.slot < 0 || session.slot === except) continue;
-    if (session.isCongested) context.counters.droppedQos0 += run.count;
-    else commands.sendBlock(session.slot, block, 0);
+    if (session.isCongested) context.counts[DROP.congested] += run.count;
+    else {
+      commands.sendBlock(session.slot, block, 0);
+      context.counts[COUNT.messagesSent] += run.count;
+    }
   }
 }
 
@@ -69,6 +78,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
   let block: BlockId = NO_BLOCK;
   let delivery: Delivery | null = null;
   let held = 0;
+  let sent = 0;
   let heldBy: MqttSession | null = null;
   for (let i = 0; i < sessions.length; i += 1) {
     const session = sessions[i];
@@ -85,6 +95,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
           outbound.keepRun(first, delivery, 0, count);
         }
         commands.sendBlock(session.slot, block, first);
+        sent += count;
         continue;
       }
     }
@@ -98,6 +109,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
       heldBy = session;
     }
   }
+  context.counts[COUNT.messagesSent + qos] += sent;
   // Where most receivers lag, the publisher is too fast: it waits for the last of them. A few slow ones slow nobody down.
   if (heldBy !== null && held * 2 > sessions.length) throttle(context, run.connection, heldBy);
 }
@@ -125,7 +137,7 @@ function deliverSpecial(context: MqttContext, group: Group, run: RunView): void 
   }
   if (session.slot < 0) return;
   if (session.isCongested) {
-    context.counters.droppedQos0 += run.count;
+    context.counts[DROP.congested] += run.count;
     return;
   }
   if (!mayDeliver(context, session, run.count, run.length)) return;
@@ -133,8 +145,11 @@ function deliverSpecial(context: MqttContext, group: Group, run: RunView): void 
   for (let i = 0; i < run.count; i += 1) {
     const length = frameLength(run.bytes, offset);
     const packet = encodeSpecial(session, run.bytes, offset, length, run.version, 0, retain, 0, 0, group.identifiers);
-    if (packet === null) context.counters.droppedTooLarge += 1;
-    else context.commands.sendCopy(session.slot, packet);
+    if (packet === null) context.counts[DROP.tooLarge] += 1;
+    else {
+      context.commands.sendCopy(session.slot, packet);
+      context.counts[COUNT.messagesSent] += 1;
+    }
     offset += length;
   }
 }

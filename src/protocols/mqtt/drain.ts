@@ -1,4 +1,6 @@
 import { assert } from '../../base/assert.js';
+import { DROP } from '../../telemetry/metrics/drops.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import type { MqttContext } from './context.js';
 import { pull } from './durable/pull.js';
 import { holdPublishes } from './durable/turn.js';
@@ -43,7 +45,7 @@ export function drainQueue(context: MqttContext, session: MqttSession): void {
 function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry): number {
   const { run, qos } = entry.delivery;
   if (run.expiresAtMs > 0 && run.expiresAtMs <= context.nowMs) {
-    context.counters.droppedExpired += entry.remaining;
+    context.counts[DROP.expired] += entry.remaining;
     settleEntry(session, entry, entry.remaining);
     queue.take(entry.remaining, framesLength(run.bytes, entry.offset, entry.remaining));
     return 0;
@@ -69,6 +71,7 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
   const packetId = outbound === null ? 0 : openIds(outbound, entry, count);
   context.commands.sendBlock(session.slot, block, packetId);
   if (outbound === null) settleEntry(session, entry, count);
+  context.counts[COUNT.messagesSent + qos] += count;
   queue.take(count, length);
   return length;
 }
@@ -113,12 +116,13 @@ function sendSpecial(
     identifiers,
   );
   if (packet === null) {
-    context.counters.droppedTooLarge += 1;
+    context.counts[DROP.tooLarge] += 1;
     settleEntry(session, entry, 1);
   } else {
     if (outbound !== null) openIds(outbound, entry, 1);
     else settleEntry(session, entry, 1);
     context.commands.sendCopy(session.slot, packet);
+    context.counts[COUNT.messagesSent + qos] += 1;
   }
   queue.take(1, length);
   return length;

@@ -1,3 +1,4 @@
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import {
   EVENT,
   ROW_CONNECTION,
@@ -11,6 +12,7 @@ import {
   SPACE_ARENA,
 } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
+import { PACKET } from './constants.js';
 import type { MqttContext } from './context.js';
 import { onAcks } from './on-ack.js';
 import { onPublishWithProperties, publishRun } from './on-publish.js';
@@ -37,6 +39,7 @@ export function onRows(context: MqttContext, from: number, to: number): void {
         else onEarly(context, connection);
         break;
       case EVENT.acks:
+        context.counts[COUNT.packetsReceived + (rows[at + ROW_EXTRA] >> 4)] += rows[at + ROW_COUNT];
         if (connection.phase === 'connected')
           onAcks(context, connection, rows[at + ROW_EXTRA], rows[at + ROW_NUMBER], rows[at + ROW_COUNT]);
         else onEarly(context, connection);
@@ -47,9 +50,11 @@ export function onRows(context: MqttContext, from: number, to: number): void {
         else onEarly(context, connection);
         break;
       case EVENT.ping:
+        context.counts[COUNT.packetsReceived + PACKET.pingreq] += 1;
         onPing(context, connection);
         break;
       case EVENT.frame:
+        context.counts[COUNT.packetsReceived + ((rows[at + ROW_EXTRA] >> 4) & 15)] += 1;
         onFrame(context, connection, rows[at + ROW_OFFSET], rows[at + ROW_LENGTH]);
         break;
       case EVENT.congested:
@@ -76,7 +81,9 @@ function onPublishRun(context: MqttContext, connection: MqttConnection, at: numb
   const topic = rows[at + ROW_NUMBER];
   const flags = rows[at + ROW_EXTRA] & 0x0f;
   const version = connection.version === 5 ? 5 : 4;
-  context.counters.publishesIn += count;
+  const counts = context.counts;
+  counts[COUNT.messagesReceived + ((flags >> 1) & 3)] += count;
+  counts[COUNT.packetsReceived + PACKET.publish] += count;
   if (flags >= 2 && version === 5 && breachReceiveMaximum(context, connection, count)) return;
   const run = context.run;
   run.set(SPACE_ARENA, context.transport.arena, offset, length, count, version);

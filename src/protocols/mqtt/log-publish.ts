@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { APPENDED, type Appended, type AppendRequest, type LogTarget, type Route, type ShardId } from '../../broker/ports.js';
 import type { GroupLog, PartitionLog } from '../../journal/ports.js';
+import { HISTOGRAM } from '../../telemetry/metrics/histogram.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { FIRST_BYTE } from './constants.js';
@@ -222,6 +223,7 @@ function appendHere(context: MqttContext, pending: PendingRun, target: LogTarget
   pending.batch = batch;
   pending.recordIndex = batch.count;
   pending.commit = batch.commit;
+  context.commitTimes.note(batch.commit);
   if (hasProperties) appendFrame(batch, target, slab.bytes, offset, length, version, context.nowMs);
   else appendPlainRun(batch, target, slab.bytes, offset, count, version, context.nowMs);
   indexRun(context, pending, partition.group);
@@ -320,6 +322,8 @@ export function onCommitted(context: MqttContext, commit: number): void {
     if (pending.batch !== null) deliverPending(context, pending);
     finish(context, pending, APPENDED.durable);
   }
+  const latencyMs = context.commitTimes.take(commit);
+  if (latencyMs >= 0) context.metrics.observe(HISTOGRAM.publishLatency, latencyMs);
 }
 
 /** A commit failed: what it held was never taken. */

@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { APPENDED, type Appended } from '../../broker/ports.js';
+import { DROP } from '../../telemetry/metrics/drops.js';
 import type { MqttConnection } from './connection.js';
 import { FIRST_BYTE, REASON } from './constants.js';
 import type { MqttContext } from './context.js';
@@ -65,7 +66,7 @@ function acknowledge(context: MqttContext, connection: MqttConnection, pending: 
 function refuse(context: MqttContext, connection: MqttConnection, pending: PendingRun): void {
   const { slab, offset, count, ackFirstByte, version, outcome, refusal } = pending;
   assert(slab !== null, 'the frames are there until they are refused');
-  context.counters.publishesRefused += count;
+  context.counts[DROP.notStored] += count;
   const reason = refusal > 0 ? refusal : outcome === APPENDED.full ? REASON.quotaExceeded : REASON.unspecifiedError;
   if (version === 5) context.commands.ackRun(connection.id, ackFirstByte, reason, slab.space, offset, count);
   else context.endConnection(connection, reason, 'the message could not be stored');

@@ -1,10 +1,12 @@
 import { assert } from '../../base/assert.js';
 import type { Route } from '../../broker/ports.js';
+import { DROP } from '../../telemetry/metrics/drops.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import { SPACE_ARENA, type TopicId } from '../../transport/ports.js';
 import { WireWriter } from '../../wire/writer.js';
 import { endConnection, refuseViolation } from './close.js';
 import type { MqttConnection } from './connection.js';
-import { FIRST_BYTE, REASON } from './constants.js';
+import { FIRST_BYTE, PACKET, REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
 import { isDelayedTopic } from './delayed/delayed-topic.js';
@@ -50,7 +52,7 @@ export function publishRun(context: MqttContext, connection: MqttConnection, top
   }
   if (planOf(context, route).isSetApart) onSetApart(context, connection, route);
   else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
-    context.counters.deniedPublishes += run.count;
+    context.counts[DROP.publisherDenied] += run.count;
     onPublishRefused(context, connection, REASON.notAuthorized);
   } else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
   else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
@@ -140,7 +142,10 @@ function onPublishRetained(context: MqttContext, connection: MqttConnection, top
 /** Topics that begin with $ and mean something of their own. */
 function onSetApart(context: MqttContext, connection: MqttConnection, route: Route<MqttSession>): void {
   if (isDelayedTopic(route.topic)) onDelayedPublish(context, connection, sessionOf(connection), route.topic);
-  else onPublishRefused(context, connection, REASON.notAuthorized);
+  else {
+    context.counts[DROP.reservedTopic] += context.run.count;
+    onPublishRefused(context, connection, REASON.notAuthorized);
+  }
 }
 
 /** A topic that only the server writes, or that the client may not write, or not so fast: refused by its acknowledgement where MQTT 5 can, else taken and forgotten. */
@@ -168,7 +173,8 @@ export function onPublishWithProperties(
     return;
   }
   const qos = (bytes[offset] >> 1) & 3;
-  context.counters.publishesIn += 1;
+  context.counts[COUNT.messagesReceived + qos] += 1;
+  context.counts[COUNT.packetsReceived + PACKET.publish] += 1;
   if (qos > 0 && breachReceiveMaximum(context, connection, 1)) return;
   const alias = view.topicAlias;
   if (alias > context.limits.topicAliasMax) {

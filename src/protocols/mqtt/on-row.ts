@@ -1,3 +1,4 @@
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import { CLOSE } from '../../transport/ports.js';
 import { endConnection, forgetConnection, refuseConnect, refuseViolation } from './close.js';
 import type { MqttConnection } from './connection.js';
@@ -54,7 +55,7 @@ function refuseFirst(context: MqttContext, connection: MqttConnection, offset: n
     refuseViolation(context, connection, violation);
     return;
   }
-  context.counters.violations += 1;
+  context.counts[COUNT.violations] += 1;
   connection.version = version;
   refuseConnect(context, connection, violation.reasonCode, violation.message);
 }
@@ -95,7 +96,7 @@ function onPacket(context: MqttContext, connection: MqttConnection, packet: Clie
 /** Bytes that can not be a frame. */
 export function onFault(context: MqttContext, connection: MqttConnection, fault: number): void {
   if (connection.phase === 'closing') return;
-  context.counters.violations += 1;
+  context.counts[COUNT.violations] += 1;
   endConnection(context, connection, reasonForFault(fault), 'the transport could not cut a packet');
 }
 

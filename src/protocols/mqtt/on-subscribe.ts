@@ -1,5 +1,6 @@
 import { isRoutingName, plainName, routingFilter } from '../../base/tenant-names.js';
 import type { StoredMessage, SubscribeRequest, SubscribeResult } from '../../broker/ports.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import { endConnection } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
@@ -70,7 +71,7 @@ function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: 
   const answer = rightsOf(context, session).maySubscribe(filterToMatch(filter), qos);
   if (answer === 'guarded') session.isGuarded = true;
   if (answer !== 'no') return 0;
-  context.counters.deniedSubscriptions += 1;
+  context.counts[COUNT.deniedSubscriptions] += 1;
   return REASON.notAuthorized;
 }
 

@@ -1,3 +1,4 @@
+import { DROP } from '../../telemetry/metrics/drops.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import type { RunView } from './run-view.js';
@@ -86,7 +87,7 @@ export function watchOverload(context: MqttContext): void {
 /** From level 2 on. @returns true if the run goes no further. */
 export function isShed(context: MqttContext, connection: MqttConnection, run: RunView): boolean {
   if (run.qos === 0) {
-    context.counters.droppedByOverload += run.count;
+    context.counts[DROP.overloaded] += run.count;
     return true;
   }
   if (context.overload.level === SHED.publishers) pauseByMeter(context, connection, MS_PER_TICK);

@@ -6,7 +6,7 @@ import type { ListId } from '../../transport/ports.js';
 import type { MqttContext } from './context.js';
 import { isDelayedTopic } from './delayed/delayed-topic.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
-import { mayReceive } from './rights.js';
+import { isKeptFrom } from './rights.js';
 import type { MqttSession } from './session.js';
 
 /** No list: the group is small or needs a packet id for each. */
@@ -49,6 +49,10 @@ export interface Plan {
   readonly queues: readonly QueuedGroup[];
   /** For those that choose by topic. */
   readonly topicHash: number;
+  /** Receivers of this shard whom the rules keep the topic from. */
+  readonly denied: number;
+  /** Nobody on any shard is subscribed. */
+  readonly isUnheard: boolean;
   /** A topic that clients do not publish to as to others: only the server writes it, or its messages are delayed. */
   readonly isSetApart: boolean;
   readonly lists: readonly ListId[];
@@ -82,9 +86,13 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
   const zero = new Map<string, Group>();
   const acknowledged = new Map<string, Group>();
   const special: Receiver<MqttSession>[] = [];
+  let denied = 0;
   for (const receiver of route.receivers) {
     const session = receiver.subscriber;
-    if (!mayReceive(context, session, route.topic)) continue;
+    if (session.slot >= 0 && isKeptFrom(context, session, route)) {
+      denied += 1;
+      continue;
+    }
     if (session.isSpecial && session.slot >= 0) {
       special.push(receiver);
       continue;
@@ -109,6 +117,8 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
     acknowledged: [...acknowledged.values()],
     special,
     topicHash: route.shared.length === 0 ? 0 : topicHashOf(route.topic),
+    denied,
+    isUnheard: route.receivers.length === 0 && route.shards.length === 0 && route.shared.length === 0,
     isSetApart: isReservedTopic(route.topic) || isDelayedTopic(route.topic),
     shared: route.shared.map((group) => ({
       group,

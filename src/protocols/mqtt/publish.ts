@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.js';
-import { NO_GROUP, NO_PUBLISHER, type Route, type ShardId } from '../../broker/ports.js';
+import { NO_GROUP, NO_PUBLISHER, NOT_LOGGED, type Route, type ShardId } from '../../broker/ports.js';
+import { DROP } from '../../telemetry/metrics/drops.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
@@ -41,6 +42,7 @@ export function routeOf(context: MqttContext, { routes }: TenantSpace, topic: To
 export function spread(context: MqttContext, connection: MqttConnection | null, topic: TopicId, route: Route<MqttSession>): void {
   const plan = planOf(context, route);
   deliver(context, plan);
+  if (plan.isUnheard && context.run.logGroup === NOT_LOGGED) context.counts[DROP.noSubscriber] += context.run.count;
   for (const shard of route.shards) forwardRun(context, connection, plan.tenantNumber, shard, NO_GROUP, topic);
   if (plan.queues.length > 0 && context.run.logGroup >= 0 && context.run.qos > 0) noteQueues(context, plan);
   if (plan.shared.length > 0) spreadShared(context, connection, topic, route, plan);
@@ -160,7 +162,7 @@ export function retainRun(
 ): void {
   const run = context.run;
   const settle = (status: 'stored' | 'quota-exceeded'): void => {
-    if (status === 'quota-exceeded') context.counters.retainedRefused += 1;
+    if (status === 'quota-exceeded') context.counts[DROP.retainedFull] += 1;
     done();
   };
   if (isEmpty) {

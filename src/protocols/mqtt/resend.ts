@@ -1,3 +1,5 @@
+import { DROP } from '../../telemetry/metrics/drops.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import { FIRST_BYTE } from './constants.js';
 import type { MqttContext } from './context.js';
 import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC } from './outbound.js';
@@ -12,9 +14,12 @@ export function sendKept(context: MqttContext, session: MqttSession, packetId: n
   const kept = session.outbound?.keptOf(packetId) ?? null;
   if (kept === null) return;
   const { delivery, offset } = kept;
-  if (sendFrame(context, session, packetId, delivery, offset, duplicate)) return;
+  if (sendFrame(context, session, packetId, delivery, offset, duplicate)) {
+    if (duplicate === 0) context.counts[COUNT.messagesSent + delivery.qos] += 1;
+    return;
+  }
   session.outbound?.finish(packetId, 1, delivery.qos === 2 ? AWAITS_PUBREC : AWAITS_PUBACK);
-  context.counters.droppedTooLarge += 1;
+  context.counts[DROP.tooLarge] += 1;
 }
 
 /** @returns false if the packet is larger than the client takes. */
@@ -55,6 +60,6 @@ export function resend(context: MqttContext, session: MqttSession): void {
   // The client came back with a smaller Maximum Packet Size: these count as delivered (MQTT-3.1.2-25).
   for (let i = 0; i < lost.length; i += 2) {
     outbound.finish(lost[i], 1, lost[i + 1]);
-    context.counters.droppedTooLarge += 1;
+    context.counts[DROP.tooLarge] += 1;
   }
 }

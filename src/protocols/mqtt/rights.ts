@@ -1,6 +1,7 @@
 import { ANONYMOUS, type Identity } from '../../auth/ports.js';
 import { plainFilter } from '../../base/tenant-names.js';
 import type { Route } from '../../broker/ports.js';
+import { DROP } from '../../telemetry/metrics/drops.js';
 import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
@@ -124,7 +125,7 @@ export function mayReceive(context: MqttContext, session: MqttSession, topic: st
   if (session.slot < 0) return true;
   const rights = rightsOf(context, session);
   if (!session.isGuarded || rights.mayReceive(topic)) return true;
-  context.counters.deniedDeliveries += 1;
+  context.counts[DROP.receiverDenied] += 1;
   return false;
 }
 

@@ -1,3 +1,5 @@
+import { DROP } from '../../telemetry/metrics/drops.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import type { MqttContext } from './context.js';
 import { isDelayedTopic } from './delayed/delayed-topic.js';
 import { delayWill } from './delayed/on-delayed-publish.js';
@@ -59,6 +61,8 @@ export function endSession(context: MqttContext, session: MqttSession): void {
   if (session.hasEnded) return;
   session.hasEnded = true;
   releaseWaiters(context, session);
+  // What moves to another shard is not lost, and what is durable was counted when it was passed over.
+  if (!session.isMoving) context.counts[DROP.sessionEnded] += session.queue?.length ?? 0;
   endShared(context, session);
   context.broker.forget(session);
   if (!session.isMoving) endDurable(context, session);
@@ -75,7 +79,7 @@ export function endSession(context: MqttContext, session: MqttSession): void {
 
 function publishWill(context: MqttContext, session: MqttSession, will: Will): void {
   if (!mayLeave(context, session, will)) {
-    context.counters.deniedPublishes += 1;
+    context.counts[DROP.publisherDenied] += 1;
     return;
   }
   const topicBytes = new TextEncoder().encode(will.topic);
@@ -89,7 +93,7 @@ function publishWill(context: MqttContext, session: MqttSession, will: Will): vo
     properties: will.properties,
     payload: will.payload,
   });
-  context.counters.willsPublished += 1;
+  context.counts[COUNT.willsPublished] += 1;
   if (isDelayedTopic(will.topic)) {
     delayWill(context, session, will.topic, frame);
     return;

@@ -1,4 +1,5 @@
 import type { ShardId } from '../../broker/ports.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import { endConnection } from './close.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
@@ -24,7 +25,7 @@ export function onSurrender(
   }
   session.isLeaving = true;
   if (session.connection !== null) {
-    context.counters.sessionsTakenOver += 1;
+    context.counts[COUNT.sessionsTakenOver] += 1;
     endConnection(context, session.connection, REASON.sessionTakenOver, 'another connection took the session over');
   }
   if (session.hasEnded || discard) {

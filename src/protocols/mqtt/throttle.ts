@@ -1,4 +1,5 @@
 import type { ShardId } from '../../broker/ports.js';
+import { COUNT } from '../../telemetry/metrics/slots.js';
 import type { ConnectionId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
@@ -20,7 +21,7 @@ export function throttle(context: MqttContext, publisher: ConnectionId, session:
   session.waiters.push(publisher);
   session.progress = progressOf(context, session);
   context.throttling.add(session);
-  context.counters.publishersPaused += 1;
+  context.counts[COUNT.publishersPaused] += 1;
   pause(context, connection);
 }
 
@@ -58,7 +59,7 @@ export function throttleByLink(context: MqttContext, connection: MqttConnection,
   const waiters = context.linkWaiters.get(shard) ?? [];
   waiters.push(connection.id);
   context.linkWaiters.set(shard, waiters);
-  context.counters.publishersPaused += 1;
+  context.counts[COUNT.publishersPaused] += 1;
   pause(context, connection);
 }
 
@@ -80,7 +81,7 @@ export function throttleByJournal(context: MqttContext, connection: MqttConnecti
   if (connection.isHeldByJournal) return;
   connection.isHeldByJournal = true;
   context.journalWaiters.push(connection.id);
-  context.counters.publishersPaused += 1;
+  context.counts[COUNT.publishersPaused] += 1;
   pause(context, connection);
 }
 
@@ -100,7 +101,7 @@ export function pauseByMeter(context: MqttContext, connection: MqttConnection, w
   if (connection.isHeldByMeter) return;
   connection.isHeldByMeter = true;
   context.meterWaiters.push(context.nowMs + waitMs, connection);
-  context.counters.publishersPaused += 1;
+  context.counts[COUNT.publishersPaused] += 1;
   pause(context, connection);
 }
 

@@ -1,4 +1,5 @@
 import { APPENDED, type ShardId } from '../../../broker/ports.js';
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import { WireWriter } from '../../../wire/writer.js';
 import type { MqttConnection } from '../connection.js';
 import { FIRST_BYTE, REASON } from '../constants.js';
@@ -60,8 +61,8 @@ function refusalOf(context: MqttContext, session: MqttSession, delayed: DelayedT
 /** MQTT 3 has no word for it: who may not hears nothing (MQTT-3.3.5-2 of 3.1.1), else its connection ends rather than that a message is lost in silence. */
 function refuse(context: MqttContext, connection: MqttConnection, refusal: number): void {
   const { space, offset, count, qos, version } = context.run;
-  if (refusal === REASON.notAuthorized) context.counters.deniedPublishes += count;
-  else context.counters.publishesRefused += count;
+  if (refusal === REASON.notAuthorized) context.counts[DROP.publisherDenied] += count;
+  else context.counts[DROP.notStored] += count;
   if (version !== 5 && refusal !== REASON.notAuthorized) {
     context.endConnection(connection, refusal, 'the message cannot be delayed like that');
     return;
@@ -109,7 +110,7 @@ function takeFrame(
 export function delayWill(context: MqttContext, session: MqttSession, name: string, frame: Uint8Array): void {
   const delayed = parseDelayed(name);
   if (delayed === null) {
-    context.counters.publishesRefused += 1;
+    context.counts[DROP.notStored] += 1;
     return;
   }
   const dueMs = Math.min(dueMsOf(delayed.when, context.nowMs), context.nowMs + context.limits.delayedMaxMs);
@@ -164,7 +165,7 @@ export function onDelayed(context: MqttContext, ticket: number, refusal: number)
   context.delays.delete(ticket);
   const { pending } = sent;
   if (pending === null) {
-    if (refusal > 0) context.counters.publishesRefused += 1;
+    if (refusal > 0) context.counts[DROP.notStored] += 1;
     return;
   }
   pending.refusal = refusal;

@@ -1,6 +1,8 @@
 import type { DueMessages } from '../../../broker/delayed/ports.js';
 import { APPENDED, type LogTarget, type Route } from '../../../broker/ports.js';
 import { StoreError } from '../../../storage/ports.js';
+import { DROP } from '../../../telemetry/metrics/drops.js';
+import { COUNT } from '../../../telemetry/metrics/slots.js';
 import type { TopicId } from '../../../transport/ports.js';
 import type { MqttContext } from '../context.js';
 import { whenDurable } from '../durable/turn.js';
@@ -60,7 +62,7 @@ function publishDueOf(context: MqttContext, group: DueMessages): void {
 }
 
 function takeDue(context: MqttContext, group: DueMessages): DueMessage[] {
-  const { counters, nowMs } = context;
+  const { counts, nowMs } = context;
   const startedMs = context.clock.monotonicMs();
   const due: DueMessage[] = [];
   let bytes = 0;
@@ -69,7 +71,7 @@ function takeDue(context: MqttContext, group: DueMessages): DueMessage[] {
       const message = batch === null ? null : messageOf(batch, nowMs);
       if (batch === null || message === null)
         context.log.error('delayed.lost', 'a delayed message could not be read and is passed over', { group: group.id, dueMs });
-      else if (message.expiresAtMs > 0 && message.expiresAtMs <= nowMs) counters.droppedExpired += 1;
+      else if (message.expiresAtMs > 0 && message.expiresAtMs <= nowMs) counts[DROP.expired] += 1;
       else {
         const { topic, frame, qos, retain, tenant } = message;
         due.push({
@@ -145,7 +147,7 @@ function publishHere(context: MqttContext, group: DueMessages, due: readonly Due
     context,
     () => {
       group.settle();
-      context.counters.delayedPublished += due.length;
+      context.counts[COUNT.delayedPublished] += due.length;
       for (const message of unlogged) {
         const topic = setRun(context, message);
         spread(context, null, topic, routeOf(context, message.space, topic));

@@ -1,4 +1,5 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
+import { COUNT } from '../../../telemetry/metrics/slots.js';
 import { REASON } from '../constants.js';
 import type { MqttContext } from '../context.js';
 import { forgetReceived, receive } from '../durable/received-ids.js';
@@ -42,7 +43,7 @@ export function onDelay(context: MqttContext, from: ShardId, question: Delay): v
   delayed.append(target, nowMs, dueMs, (batch, actualDueMs) => {
     appendDelayed(batch, frame, version, { nowMs, dueMs: actualDueMs, publisher, tenant });
   });
-  context.counters.delayedTaken += 1;
+  context.counts[COUNT.delayedTaken] += 1;
   whenDurable(
     context,
     () => answer(0),

@@ -1,5 +1,6 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { GroupLog, RecordBatch } from '../../../journal/ports.js';
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
 import type { DurableSession } from './durable-session.js';
@@ -94,7 +95,7 @@ export function ownerAnswered(context: MqttContext, session: MqttSession, durabl
   const dropped = passOver(context, durable, backlog.groups);
   if (dropped > 0) {
     durable.gap += dropped;
-    context.counters.droppedQueueFull += dropped;
+    context.counts[DROP.queueFull] += dropped;
     noteProgress(context, session);
   }
   pull(context, session);

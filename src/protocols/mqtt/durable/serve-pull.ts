@@ -1,5 +1,6 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { GroupLog, RecordBatch, Sequence } from '../../../journal/ports.js';
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
 import { FrameSink } from '../frame-sink.js';
 import { addPlainRecord, isPlainRecord, messageOf } from '../record.js';
@@ -99,7 +100,7 @@ function collect(context: MqttContext, answer: PullAnswer): (sequence: Sequence,
     const message = messageOf(batch, context.nowMs);
     if (message === null) return true;
     if (message.expiresAtMs > 0 && message.expiresAtMs <= context.nowMs) {
-      context.counters.droppedExpired += 1;
+      context.counts[DROP.expired] += 1;
       return true;
     }
     answer.frames.add(message.frame);

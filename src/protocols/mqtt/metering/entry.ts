@@ -1,5 +1,6 @@
 import type { Identity, Origin } from '../../../auth/ports.js';
 import { GAUGE, METER, NO_ROW, type SharedLimits } from '../../../broker/quotas/ports.js';
+import { COUNT } from '../../../telemetry/metrics/slots.js';
 import type { Refusal } from '../authenticate.js';
 import type { MqttConnection } from '../connection.js';
 import { REASON } from '../constants.js';
@@ -64,7 +65,7 @@ function enter(context: MqttContext, connection: MqttConnection, name: string, l
   if (limits === null) return null;
   const row = context.quotas.rows.hold(name, limits.rates, tickOf(context.nowMs));
   if (row === NO_ROW) {
-    context.counters.quotaRowsMissing += 1;
+    context.counts[COUNT.quotaRowsMissing] += 1;
     return null;
   }
   connection.heldRows.push(row);

@@ -1,3 +1,4 @@
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttConnection } from '../connection.js';
 import { REASON } from '../constants.js';
 import type { MqttContext } from '../context.js';
@@ -25,7 +26,7 @@ export function mayFlow(context: MqttContext, connection: MqttConnection, meter:
       return true;
     case 'reject':
       meter.takeInput(-run.count, -run.length, context.nowMs);
-      context.counters.rejectedByRate += run.count;
+      context.counts[DROP.rateLimited] += run.count;
       return false;
     case 'disconnect':
       context.endConnection(connection, REASON.messageRateTooHigh, 'messages come faster than they may');

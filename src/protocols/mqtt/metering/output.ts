@@ -1,3 +1,4 @@
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
 
@@ -9,7 +10,7 @@ export function mayDeliver(context: MqttContext, session: MqttSession, messages:
   if (meter === null || !meter.limitsOutput) return true;
   if (meter.takeOutput(messages, bytes, context.nowMs) === 0) return true;
   meter.takeOutput(-messages, -bytes, context.nowMs);
-  context.counters.droppedByRate += messages;
+  context.counts[DROP.deliveryRateLimited] += messages;
   return false;
 }
 

@@ -1,5 +1,6 @@
 import type { QueueMessage } from '../../../broker/ports.js';
 import type { GroupId, Sequence } from '../../../journal/ports.js';
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
 import { drainQueue } from '../drain.js';
 import type { FrameMemory } from '../durable/frame-memory.js';
@@ -69,7 +70,7 @@ class GivenRuns {
         offset += frameLength(frames, offset);
         at += 1;
         if (this.#isForbidden(start)) {
-          this.#context.counters.deniedDeliveries += 1;
+          this.#context.counts[DROP.receiverDenied] += 1;
           this.#context.doneLines.refused(this.#share.member, group, sequences[first]);
           continue;
         }

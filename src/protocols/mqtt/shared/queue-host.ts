@@ -1,6 +1,7 @@
 import { hashOfBytes } from '../../../base/fnv.js';
 import type { SharedQueueHost } from '../../../broker/shared/ports.js';
 import type { RecordBatch } from '../../../journal/ports.js';
+import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
 import { whenDurable } from '../durable/turn.js';
 import { FrameSink } from '../frame-sink.js';
@@ -28,7 +29,7 @@ export class MqttQueueHost implements SharedQueueHost {
       const message = messageOf(batch, nowMs);
       if (message === null) return -1;
       if (message.expiresAtMs > 0 && message.expiresAtMs <= nowMs) {
-        this.#context.counters.droppedExpired += 1;
+        this.#context.counts[DROP.expired] += 1;
         return -1;
       }
       sink.add(message.frame);
@@ -53,8 +54,8 @@ export class MqttQueueHost implements SharedQueueHost {
   }
 
   onDropped(count: number, why: 'full' | 'forbidden' | 'ended'): void {
-    const { counters } = this.#context;
-    if (why === 'forbidden') counters.deniedDeliveries += count;
-    else counters.droppedQueueFull += count;
+    const { counts } = this.#context;
+    if (why === 'forbidden') counts[DROP.receiverDenied] += count;
+    else counts[DROP.queueFull] += count;
   }
 }
