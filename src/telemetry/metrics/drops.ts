@@ -95,7 +95,7 @@ export const DROP_REASONS: Readonly<Record<DropName, DropReason>> = {
   sessionEnded: {
     reason: 'session-ended',
     of: 'delivery',
-    sentence: 'it waited in the memory of a session that ended before its client came back',
+    sentence: 'it waited for a session, or a shared subscription, that ended before a client came for it',
     settings: ['mqtt.session_expiry_max'],
   },
   retainedFull: {

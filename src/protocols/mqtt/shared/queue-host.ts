@@ -56,6 +56,7 @@ export class MqttQueueHost implements SharedQueueHost {
   onDropped(count: number, why: 'full' | 'forbidden' | 'ended'): void {
     const { counts } = this.#context;
     if (why === 'forbidden') counts[DROP.receiverDenied] += count;
+    else if (why === 'ended') counts[DROP.sessionEnded] += count;
     else counts[DROP.queueFull] += count;
   }
 }
