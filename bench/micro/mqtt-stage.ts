@@ -12,6 +12,7 @@ import { ShardBroker } from '../../src/broker/shard-broker.js';
 import type { Journal } from '../../src/journal/ports.js';
 import { MqttEngine } from '../../src/protocols/mqtt/adapter.js';
 import type { MqttLimits } from '../../src/protocols/mqtt/limits.js';
+import { OFFER_EVERYTHING } from '../../src/protocols/mqtt/offer.js';
 import type { MqttSession } from '../../src/protocols/mqtt/session.js';
 import { ShardMetrics } from '../../src/telemetry/metrics/shard-metrics.js';
 import { COUNTERS_COUNT, type CommandSink, type ConnectionId, EVENT, ROW_INTS, type Transport } from '../../src/transport/ports.js';
@@ -22,7 +23,14 @@ const ARENA_BYTES = 1 << 20;
 const TOPIC = 0;
 
 const LIMITS: MqttLimits = {
-  ...{ connectionsMax: CONNECTIONS_MAX, connectTimeoutMs: 10_000, packetBytesMax: 2_000_000, topicAliasMax: 10, receiveMax: 65_535 },
+  ...{
+    connectionsMax: CONNECTIONS_MAX,
+    connectTimeoutMs: 10_000,
+    packetBytesMax: 2_000_000,
+    offer: OFFER_EVERYTHING,
+    topicAliasMax: 10,
+    receiveMax: 65_535,
+  },
   ...{ keepAliveMaxSeconds: 0, sessionExpiryMaxSeconds: 3_600, clientIdBytesMax: 65_535, inflightMax: 16_384, queueMessagesMax: 100_000 },
   ...{
     queueBytesMax: 1 << 26,

@@ -137,6 +137,13 @@ function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
   return {
     connectionsMax: mqtt.connections_max,
     connectTimeoutMs: mqtt.connect_timeout,
+    offer: {
+      qosMax: mqtt.qos_max,
+      isRetainAvailable: mqtt.retain_available,
+      responseInformation: mqtt.response_information,
+      redirect: mqtt.redirect,
+      redirectWhen: mqtt.redirect_when,
+    },
     packetBytesMax: mqtt.packet_bytes_max,
     topicAliasMax: mqtt.topic_alias_max,
     receiveMax: mqtt.receive_max,

@@ -6,6 +6,7 @@ import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettin
 import { LIMITS_SCHEMA, type LimitSettings, OVERLOAD_SCHEMA, type OverloadSettings } from './limits-schema.js';
 import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings } from './metadata-schema.js';
 import { MQTT_KEPT, type MqttKeptSettings } from './mqtt-kept-schema.js';
+import { MQTT_OFFER, type MqttOfferSettings } from './mqtt-offer-schema.js';
 import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings, type SharedStrategySetting } from './shared-schema.js';
 
 /*
@@ -27,7 +28,7 @@ export interface WebSocketListenerSettings extends TcpListenerSettings {
   readonly engine: 'auto' | 'uws' | 'ws';
 }
 
-export interface MqttSettings extends MqttKeptSettings {
+export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings {
   readonly tcp: TcpListenerSettings;
   readonly ws: WebSocketListenerSettings;
   readonly connections_max: number;
@@ -141,6 +142,7 @@ const mqtt = z.strictObject({
   output_low_mark: size(MIB / 4, 1024, 2 ** 30, 'Output waiting for one client at which that ends'),
   output_bytes_max: size(64 * MIB, 4096, 2 ** 31 - 1, 'Output waiting for one client that ends its connection'),
   ...MQTT_KEPT,
+  ...MQTT_OFFER,
   topics_max: count(262_144, 1024, 2 ** 24, 'Topic names remembered per shard'),
   limits: LIMITS_SCHEMA.prefault({}),
   overload: OVERLOAD_SCHEMA.prefault({}),

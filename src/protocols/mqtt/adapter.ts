@@ -36,6 +36,7 @@ import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
 import { countInTenant, countTenant } from './metering/entry.js';
 import { releaseMetered } from './metering/release.js';
+import { redirectionOf } from './offer.js';
 import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
 import { watchOverload } from './overload.js';
 import { groupOfOne, planOf } from './plan.js';
@@ -50,6 +51,7 @@ import type { TenantFacts } from './tenant-space.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
+const STOPPING = { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down', serverReference: null };
 /** The space of delayed messages that were published is given back every so many ticks. */
 const TRIM_TICKS = 50;
 /** Rounds of giving and taking that one turn makes, where members need no acknowledgement. */
@@ -284,8 +286,9 @@ export class MqttEngine implements ProtocolEngine {
     const context = this.#context;
     if (context.isDraining) return;
     context.isDraining = true;
+    const { reasonCode, sentence, serverReference } = redirectionOf(context.limits.offer, true) ?? STOPPING;
     for (const connection of context.connections) {
-      if (connection !== null) endConnection(context, connection, REASON.serverShuttingDown, 'the server is shutting down');
+      if (connection !== null) endConnection(context, connection, reasonCode, sentence, serverReference);
     }
   }
 

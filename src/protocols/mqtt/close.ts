@@ -22,11 +22,17 @@ export function refuseViolation(context: MqttContext, connection: MqttConnection
 }
 
 /** Ends a connection for a reason: CONNACK or DISCONNECT with the code, then the close. What waits to be sent is sent first. */
-export function endConnection(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
+export function endConnection(
+  context: MqttContext,
+  connection: MqttConnection,
+  reasonCode: number,
+  sentence: string,
+  serverReference: string | null = null,
+): void {
   if (connection.phase === 'closing') return;
   if (connection.phase === 'connected') {
     context.counts[endingOf(reasonCode)] += 1;
-    sayDisconnect(context, connection, reasonCode, sentence);
+    sayDisconnect(context, connection, reasonCode, sentence, serverReference);
   }
   if (context.log.isEnabled('debug')) {
     context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, {
@@ -38,7 +44,13 @@ export function endConnection(context: MqttContext, connection: MqttConnection, 
 }
 
 /** Refuses a CONNECT: CONNACK with the code where the version has one for it, then the close. */
-export function refuseConnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
+export function refuseConnect(
+  context: MqttContext,
+  connection: MqttConnection,
+  reasonCode: number,
+  sentence: string,
+  serverReference: string | null = null,
+): void {
   if (connection.phase === 'closing') return;
   const reasonString = connection.version === 5 && connection.wantsProblemInformation ? { reasonString: sentence } : {};
   say(
@@ -48,7 +60,7 @@ export function refuseConnect(context: MqttContext, connection: MqttConnection, 
       version: connection.version,
       sessionPresent: false,
       reasonCode,
-      properties: reasonString,
+      properties: serverReference === null ? reasonString : { ...reasonString, serverReference },
       maxBytes: connection.packetBytesMax,
     }),
   );
@@ -112,8 +124,14 @@ function detachSession(context: MqttContext, connection: MqttConnection, willIsD
   }
 }
 
-function sayDisconnect(context: MqttContext, connection: MqttConnection, reasonCode: number, sentence: string): void {
+function sayDisconnect(
+  context: MqttContext,
+  connection: MqttConnection,
+  reasonCode: number,
+  sentence: string,
+  serverReference: string | null,
+): void {
   const reasonString = connection.wantsProblemInformation ? sentence : null;
   const { version, packetBytesMax } = connection;
-  say(context, connection, encodeDisconnect({ version, reasonCode, reasonString, serverReference: null, maxBytes: packetBytesMax }));
+  say(context, connection, encodeDisconnect({ version, reasonCode, reasonString, serverReference, maxBytes: packetBytesMax }));
 }

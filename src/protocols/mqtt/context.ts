@@ -31,6 +31,7 @@ import { FrameMemories } from './durable/frame-memory.js';
 import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
 import type { MqttLimits } from './limits.js';
+import { publishRefusals } from './offer.js';
 import { Overload, type OverloadLimits } from './overload.js';
 import { type PendingRun, PendingRuns } from './pending-runs.js';
 import { type Plan, releasePlan } from './plan.js';
@@ -79,6 +80,8 @@ export class MqttContext {
   readonly runLinks: RunLinks;
   readonly journal: Journal;
   readonly limits: MqttLimits;
+  /** By the flags of a PUBLISH: see offer.ts. */
+  readonly publishRefusals: Uint8Array;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -197,6 +200,7 @@ export class MqttContext {
     this.journal = parts.journal;
     this.staging = new Staging(parts.transport);
     this.limits = parts.limits;
+    this.publishRefusals = publishRefusals(parts.limits.offer);
     this.clock = parts.clock;
     this.random = parts.random;
     this.log = parts.log;

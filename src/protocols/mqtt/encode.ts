@@ -25,7 +25,7 @@ export interface ConnackFields {
   readonly sessionPresent: boolean;
   /** MQTT 5 reason code; an MQTT 3 client gets the return code nearest to it, or nothing (`connackCodeFor`). */
   readonly reasonCode: number;
-  /** MQTT 5 only. A reason string is left out where it does not fit. */
+  /** MQTT 5 only. A reason string and response information are left out where they do not fit. */
   readonly properties: ConnackProperties;
   /** Longest packet that the client takes, in bytes; 0: no limit. */
   readonly maxBytes: number;
@@ -38,9 +38,9 @@ export function encodeConnack(fields: ConnackFields): Uint8Array {
   if (returnCode === NO_CONNACK) return NOTHING;
   // MQTT 3.1 §3.2 reserves the byte of the session present flag.
   if (version !== 5) return within(maxBytes, version, { cmd: 'connack', returnCode, sessionPresent: sessionPresent && version === 4 });
-  const { reasonString, ...properties } = fields.properties;
+  const { reasonString, responseInformation, ...properties } = fields.properties;
   const bytes = within(maxBytes, version, { cmd: 'connack', reasonCode, sessionPresent, properties: { ...fields.properties } });
-  if (bytes.length > 0 || reasonString === undefined) return bytes;
+  if (bytes.length > 0 || (reasonString === undefined && responseInformation === undefined)) return bytes;
   return within(maxBytes, version, { cmd: 'connack', reasonCode, sessionPresent, properties }); // MQTT-3.2.2-19
 }
 

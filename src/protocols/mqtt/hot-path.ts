@@ -14,6 +14,7 @@ import {
 import type { MqttConnection } from './connection.js';
 import { PACKET } from './constants.js';
 import type { MqttContext } from './context.js';
+import { refusesFlags } from './offer.js';
 import { onAcks } from './on-ack.js';
 import { onPublishWithProperties, publishRun } from './on-publish.js';
 import { onClosed, onCongested, onEarly, onFault, onFrame, onPing, onRelieved } from './on-row.js';
@@ -84,6 +85,7 @@ function onPublishRun(context: MqttContext, connection: MqttConnection, at: numb
   const counts = context.counts;
   counts[COUNT.messagesReceived + ((flags >> 1) & 3)] += count;
   counts[COUNT.packetsReceived + PACKET.publish] += count;
+  if (context.publishRefusals[flags] !== 0 && refusesFlags(context, connection, flags)) return;
   if (flags >= 2 && version === 5 && breachReceiveMaximum(context, connection, count)) return;
   const run = context.run;
   run.set(SPACE_ARENA, context.transport.arena, offset, length, count, version);

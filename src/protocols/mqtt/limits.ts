@@ -1,9 +1,12 @@
+import type { MqttOffer } from './offer.js';
+
 /** What one shard grants its MQTT clients. Times in milliseconds, sizes in bytes, unless the name says otherwise. */
 export interface MqttLimits {
   /** Connections on this shard. */
   readonly connectionsMax: number;
   /** From the accepted connection to a complete CONNECT. */
   readonly connectTimeoutMs: number;
+  readonly offer: MqttOffer;
   readonly packetBytesMax: number;
   /** Topic aliases a client may use towards us; we use as many towards it as it allows, up to this number. */
   readonly topicAliasMax: number;

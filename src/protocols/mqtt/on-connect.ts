@@ -14,6 +14,7 @@ import { onOnline, openDurable } from './durable/life.js';
 import { noteProgress, whenDurable } from './durable/turn.js';
 import { type ConnackProperties, encodeConnack } from './encode.js';
 import { enterByIdentity, enterByOrigin, mayOpenSession } from './metering/entry.js';
+import { offerProperties, redirectionOf, willRefusal } from './offer.js';
 import { OutboundAliases } from './outbound-aliases.js';
 import { SHED } from './overload.js';
 import type { ConnectPacket } from './packets.js';
@@ -44,6 +45,11 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
   connection.version = packet.version;
   connection.wantsProblemInformation = packet.requestProblemInformation;
   connection.packetBytesMax = packet.packetBytesMax;
+  const redirection = redirectionOf(context.limits.offer, context.isDraining);
+  if (redirection !== null) {
+    refuseConnect(context, connection, redirection.reasonCode, redirection.sentence, redirection.serverReference);
+    return;
+  }
   const refusal = refusalOf(context, packet);
   if (refusal !== null) {
     refuseConnect(context, connection, refusal.reasonCode, refusal.sentence);
@@ -89,6 +95,8 @@ function refusalOf(context: MqttContext, packet: ConnectPacket): Refusal | null 
   if (Buffer.byteLength(packet.clientId) > context.limits.clientIdBytesMax) {
     return { reasonCode: REASON.clientIdentifierNotValid, sentence: 'the client identifier is too long' };
   }
+  const ofWill = packet.will === null ? 0 : willRefusal(context.limits.offer, packet.will);
+  if (ofWill !== 0) return { reasonCode: ofWill, sentence: 'the will could not be published as it is' };
   return null;
 }
 
@@ -285,6 +293,7 @@ function connackProperties(
   return {
     ...(limits.receiveMax < 65535 ? { receiveMaximum: limits.receiveMax } : {}),
     maximumPacketSize: limits.packetBytesMax,
+    ...offerProperties(limits.offer, packet, entrant.clientId, entrant.identity.user),
     ...(limits.topicAliasMax > 0 ? { topicAliasMaximum: limits.topicAliasMax } : {}),
     ...(session.expirySeconds !== asked ? { sessionExpiryInterval: session.expirySeconds } : {}),
     ...(keepAliveSeconds !== packet.keepAliveSeconds ? { serverKeepAlive: keepAliveSeconds } : {}),

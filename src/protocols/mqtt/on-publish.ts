@@ -16,6 +16,7 @@ import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
 import { logRun } from './log-publish.js';
 import { mayFlow } from './metering/input.js';
+import { refusesFlags } from './offer.js';
 import { isShed, SHED } from './overload.js';
 import { planOf } from './plan.js';
 import { reasonFor, retainLast, routeOf, spread, takeFrame } from './publish.js';
@@ -175,6 +176,7 @@ export function onPublishWithProperties(
   const qos = (bytes[offset] >> 1) & 3;
   context.counts[COUNT.messagesReceived + qos] += 1;
   context.counts[COUNT.packetsReceived + PACKET.publish] += 1;
+  if (refusesFlags(context, connection, bytes[offset] & 0x0f)) return;
   if (qos > 0 && breachReceiveMaximum(context, connection, 1)) return;
   const alias = view.topicAlias;
   if (alias > context.limits.topicAliasMax) {

@@ -34,7 +34,7 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
       codes[index] = refusal;
       continue;
     }
-    const request = requestOf(session, fields, packet.identifier);
+    const request = requestOf(context, session, fields, packet.identifier);
     if (left <= 0 && !context.broker.subscriptionsOf(session).some(({ filter }) => filter === request.filter)) {
       codes[index] = REASON.quotaExceeded;
       continue;
@@ -75,15 +75,16 @@ function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: 
   return REASON.notAuthorized;
 }
 
-function requestOf(session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {
-  const { qos, noLocal, retainAsPublished, retainHandling } = fields;
+function requestOf(context: MqttContext, session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {
+  const { noLocal, retainAsPublished, retainHandling } = fields;
+  const qos = Math.min(fields.qos, context.limits.offer.qosMax) as 0 | 1 | 2; // MQTT-3.2.2-10
   const filter = routingFilter(session.tenant, fields.filter);
   return { filter, options: { qos, noLocal, retainAsPublished, retainHandling, identifier } };
 }
 
 /** Retained messages of a new subscription, with RETAIN set and its identifier (MQTT-3.3.1-8). They go through the queue: there may be many. */
 function sendRetained(context: MqttContext, session: MqttSession, request: SubscribeRequest, result: SubscribeResult): void {
-  if (result.retained.length === 0) return;
+  if (result.retained.length === 0 || !context.limits.offer.isRetainAvailable) return;
   const { qos, identifier } = request.options;
   const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
   for (const message of result.retained) {
