@@ -82,7 +82,7 @@ function encodeDurable(durable: DurableSession): DurableState {
       });
       return [cursor.group, cursor.next, taken] as const;
     }),
-    since: [...durable.filters].map(([filter, since]) => [filter, [...since]] as const),
+    since: [...durable.filters].map(([filter, since]): DurableState['since'][number] => [filter, [...since]]).concat(durable.coming),
     restored: durable.restored,
     receivedGroups: [...durable.receivedGroups],
   };
@@ -94,6 +94,7 @@ function decodeDurable(context: MqttContext, state: DurableState): DurableSessio
     const cursor = durable.cursorAt(group, context.ownerOfGroup(group), next);
     for (const [sequence, isSettled] of taken) cursor.takeAhead(sequence, isSettled);
   }
+  durable.coming = state.since;
   durable.restored = state.restored;
   for (const [packetId, owner] of state.receivedGroups) durable.receivedGroups.set(packetId, owner);
   return durable;
@@ -108,7 +109,6 @@ function asOwn(entry: InFlight): InFlight {
 export interface MovedSession {
   readonly session: MqttSession;
   readonly subscriptions: readonly SubscribeRequest[];
-  readonly since: DurableState['since'];
 }
 
 export function decodeSessionState(context: MqttContext, clientId: string, bytes: Uint8Array): MovedSession {
@@ -133,14 +133,18 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
     const received = session.openReceived();
     for (const packetId of state.received) received.add(packetId);
   }
-  return { session, subscriptions: state.subscriptions, since: state.durable?.since ?? [] };
+  return { session, subscriptions: state.subscriptions };
 }
 
-/** Subscribes for a session that moved here; its retained messages were sent long ago. `done` when every shard routes to it. */
-export function restoreSubscriptions(context: MqttContext, { session, subscriptions, since }: MovedSession, done: () => void): void {
+/**
+ * Subscribes for a session that moved here; its retained messages were sent long ago. `done` when every shard routes to it. Not called if it
+ * was taken further meanwhile: whoever has it then tells the shards that had it.
+ */
+export function restoreSubscriptions(context: MqttContext, { session, subscriptions }: MovedSession, done: () => void): void {
   const requests = subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));
   const { durable } = session;
   const told = (): void => {
+    if (session.hasEnded) return;
     if (durable === null) {
       done();
       return;
@@ -148,15 +152,22 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
     done();
     // Its rows are here from now on.
     whenDurable(context, () => {
+      if (session.hasEnded) return;
       for (const shard of context.shards)
         if (shard !== context.broker.shard)
           context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.key, session: durable.uid });
     });
   };
   context.broker.subscribe(session, requests, () => {
+    if (session.hasEnded) return;
     joinShared(context, session, requests, () => {
-      if (durable === null) told();
-      else resumeFilters(context, durable, since, told);
+      if (durable === null || session.hasEnded) {
+        told();
+        return;
+      }
+      const { coming } = durable;
+      durable.coming = [];
+      resumeFilters(context, durable, coming, told);
     });
   });
 }

@@ -24,6 +24,8 @@ export class DurableSession {
   readonly cursors: Map<GroupId, GroupCursor> = new Map();
   /** Filters that are indexed, and from where on in groups where the session is still before it. */
   readonly filters: Map<string, Map<GroupId, Sequence>> = new Map();
+  /** Filters of a session that has just moved here, until their logs are asked: it may be taken further before that. */
+  coming: readonly (readonly [filter: string, since: readonly (readonly [GroupId, Sequence])[]])[] = [];
   /** Pulls under way: the ticket by owner. */
   readonly pulls: Map<ShardId, number> = new Map();
   /** What the owners have told of the backlog, and who still has to; null if nobody was asked. */
