@@ -32,7 +32,7 @@ export const ERROR_TABLE = {
   'RMQ-1011': { title: 'server did not stop in time', cure: 'Look at its log, then end it by `kill -9` and its pid' },
   'RMQ-1012': {
     title: 'listening beyond this machine needs authentication',
-    cure: 'Use a loopback address, or write security.profile = "open" to let everybody in',
+    cure: 'Use a loopback address, or set auth.anonymous = false so that nobody gets in unproven; security.profile = "open" lets everybody in',
   },
   'RMQ-1013': {
     title: 'shard failed',
@@ -104,6 +104,10 @@ export const ERROR_TABLE = {
   'RMQ-1035': {
     title: 'metadata is missing',
     cure: 'Bring data_path/metadata back from a copy, or set data_path/journal aside and begin with an empty one; nothing was changed',
+  },
+  'RMQ-1037': {
+    title: 'authentication failed',
+    cure: 'It is started again, and clients that are connected stay; report the log lines before this one',
   },
   'RMQ-1036': { title: 'the question is not valid', cure: 'Correct what the message says; nothing was done' },
 } as const;

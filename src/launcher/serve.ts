@@ -3,7 +3,7 @@ import { BrokerError, describeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { changesBetween, settingAt } from '../settings/changes.js';
 import { type LoadedSettings, loadSettings, type SettingsInput } from '../settings/parse.js';
-import { SECRET_PATHS } from '../settings/schema.js';
+import { shownSetting } from '../settings/secrets.js';
 import { LogOutput, openLog } from '../telemetry/log.js';
 import { banner } from './banner.js';
 import { EXIT } from './command-line.js';
@@ -186,7 +186,7 @@ export class ServerProcess {
     const node = this.#node;
     const described: Record<string, { value: unknown; source: string; where: string }> = {};
     for (const [path, { kind, where }] of sources)
-      described[path] = { value: shownValue(path, settingAt(settings, path)), source: kind, where };
+      described[path] = { value: shownSetting(path, settingAt(settings, path)), source: kind, where };
     return {
       state: this.#state,
       pid: process.pid,
@@ -205,10 +205,6 @@ export class ServerProcess {
       node: node?.status() ?? null,
     };
   }
-}
-
-function shownValue(path: string, value: unknown): unknown {
-  return SECRET_PATHS.includes(path) && value !== '' ? '(secret)' : value;
 }
 
 /** Writes an error for the operator: one or few lines, code first. */

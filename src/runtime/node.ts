@@ -1,14 +1,13 @@
 import { closeSync } from 'node:fs';
 import { SystemClock } from '../base/clock.js';
-import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { SystemRandom } from '../base/random.js';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
-import { loadNative } from '../native/door.js';
 import type { Settings } from '../settings/schema.js';
 import { namedCounts, ShardMetrics } from '../telemetry/metrics/shard-metrics.js';
 import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
+import { AuthKeeper } from './auth-keeper.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
 import { Enquiries } from './enquiries.js';
@@ -22,11 +21,13 @@ import type { ShardFailure, ShardHandOver, ShardOrder } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
 import type { NodeQuestion } from './questions.js';
 import { spawnShard } from './spawn.js';
+import { spawnAuth } from './spawn-auth.js';
 import { StreamCatalogue } from './stream-catalogue.js';
 import { Supervisor } from './supervisor.js';
 import { TenantStreams } from './tenant-streams.js';
 import { ThreadCells } from './thread-cells.js';
 import { Topology } from './topology.js';
+import { chooseTransport, type TransportKind } from './transport-choice.js';
 
 const TICK_MS = 100;
 /** Clients have so long to take their last words before they are cut off. */
@@ -35,8 +36,6 @@ const DRAIN_MS_MAX = 5000;
 const END_MS_MAX = 3000;
 /** The same when the process ends without waiting for clients. Main stands still meanwhile. */
 const HASTE_MS_MAX = 2000;
-
-type TransportKind = 'native' | 'node';
 
 /** How shards are watched; for tests, which cannot wait as long. */
 export interface Watching {
@@ -76,6 +75,7 @@ export class RunningNode {
   readonly #catalogue: StreamCatalogue;
   readonly #tenantStreams: TenantStreams;
   readonly #supervisor: Supervisor;
+  readonly #auth: AuthKeeper;
   readonly #enquiries: Enquiries;
   readonly #answers: NodeAnswers;
   readonly #dealer: Dealer;
@@ -156,8 +156,23 @@ export class RunningNode {
       propose: (commands) => metadata.propose(commands),
       askCluster: (question) => metadata.ask(question),
     });
-    metadata.onFull = (chunks) => this.#tellShards({ kind: 'catalogue', chunks });
-    metadata.onDelta = (delta) => this.#tellShards({ kind: 'catalogue-change', delta });
+    this.#auth = new AuthKeeper({
+      handOver: { settings, cells: cells.memory },
+      spawn: spawnAuth,
+      log,
+      userCount: () => metadata.catalogue.reader.count('user'),
+      wantFull: () => metadata.wantFull(),
+      isServing: (shard) => supervisor.isServing(shard),
+      postToShard: (shard, order, ports) => supervisor.post(shard, order, ports),
+    });
+    metadata.onFull = (chunks) => {
+      this.#tellShards({ kind: 'catalogue', chunks });
+      this.#auth.onFull(chunks);
+    };
+    metadata.onDelta = (delta) => {
+      this.#tellShards({ kind: 'catalogue-change', delta });
+      this.#auth.onDelta(delta);
+    };
     this.#dealer = new Dealer({
       cells: this.#cells,
       connectionsMax: settings.mqtt.connections_max,
@@ -168,6 +183,7 @@ export class RunningNode {
     this.#descriptors = new DescriptorWatch(log, shardCount);
     this.#supervisor.onShardDown = (shard) => this.#onShardDown(shard);
     this.#supervisor.onShardServing = (shard) => {
+      this.#auth.onShardServing(shard);
       if (this.#descriptors.isShort) this.#supervisor.post(shard, { kind: 'pause-accepting' }); // It came after the others were told.
     };
     process.on('exit', this.#onProcessExit);
@@ -221,6 +237,7 @@ export class RunningNode {
       acceptErrors: this.#acceptErrors(),
       isShortOfDescriptors: this.#descriptors.isShort,
       metadata: this.#metadata.status,
+      auth: this.#auth.status,
       shards,
     };
   }
@@ -228,6 +245,11 @@ export class RunningNode {
   /** Has one shard fail as by a bug; the supervisor replaces it. For tests. */
   terminateShard(shard: ShardId, how: ShardFailure = 'throw'): void {
     this.#supervisor.failShard(shard, how);
+  }
+
+  /** Has the thread of authentication end as by a bug. For tests. */
+  failAuthentication(): void {
+    this.#auth.failThread();
   }
 
   /** Whether a shard serves. For tests. */
@@ -252,6 +274,7 @@ export class RunningNode {
       supervisor.terminateAll();
       await this.#until(() => supervisor.areAllEnded, END_MS_MAX);
     }
+    await this.#auth.stop();
     await this.#metadata.stop();
     clearInterval(this.#timer);
     process.off('exit', this.#onProcessExit);
@@ -288,6 +311,7 @@ export class RunningNode {
     for (const order of held) this.#supervisor.postToAll(order);
     await this.#until(() => this.#supervisor.areAllServing || failure !== null, Number.POSITIVE_INFINITY);
     if (failure !== null) throw failure;
+    await this.#auth.ready();
     this.#supervisor.onFatal = (error) => this.onFatal(error);
     this.#metadata.onFatal = (error) => this.onFatal(error);
   }
@@ -341,6 +365,7 @@ export class RunningNode {
   #onShardDown(shard: ShardId): void {
     this.#enquiries.onShardDown(shard);
     this.#quotas.onShardDown(shard);
+    this.#auth.onShardDown(shard);
     this.#counters[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
     this.#metrics[shard].clearGauges();
     for (const listener of this.#listeners.reopenShared()) this.#supervisor.postToAll({ kind: 'accept-from', listener });
@@ -371,24 +396,4 @@ export class RunningNode {
 /** Starts everything; throws BrokerError and leaves nothing open if a part does not start. */
 export function startNode(settings: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
   return RunningNode.start(settings, log, watching);
-}
-
-function chooseTransport(settings: Settings, log: Logger): TransportKind {
-  const wanted = settings.runtime.transport;
-  const native = loadNative();
-  if ('unavailable' in native) {
-    if (wanted === 'native') throw new BrokerError('RMQ-1008', `(${native.unavailable})`);
-    if (wanted === 'auto')
-      log.warn('transport.fallback', 'the native transport is not available, node:net takes its place', { why: native.unavailable });
-    return 'node';
-  }
-  const descriptors = native.raiseDescriptorLimit();
-  log.debug('process.limits', 'the limit of open descriptors is raised', { descriptors });
-  if (descriptors < settings.mqtt.connections_max) {
-    log.debug('process.few-descriptors', 'fewer descriptors than mqtt.connections_max', {
-      descriptors,
-      connectionsMax: settings.mqtt.connections_max,
-    });
-  }
-  return wanted === 'node' ? 'node' : 'native';
 }

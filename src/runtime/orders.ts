@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
@@ -74,6 +75,8 @@ export type ShardOrder =
   | { readonly kind: 'query'; readonly ticket: number; readonly question: ShardQuestion }
   /** Every shard serves: all of them know who wants what. Also said again when one was replaced. */
   | { readonly kind: 'all-serving' }
+  /** The way to authentication; null: its thread died, and is started again. */
+  | { readonly kind: 'auth'; readonly port: MessagePort | null }
   /** Tell clients and let them go; answered by `drained`. */
   | { readonly kind: 'drain' }
   /** Close everything and end. */

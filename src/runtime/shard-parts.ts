@@ -1,4 +1,5 @@
-import { noBans, openAuthenticator, openRights } from '../auth/open.js';
+import { noBans, openRights } from '../auth/open.js';
+import { UserBook } from '../auth/user-book.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
 import { DelayedMessages } from '../broker/delayed/delayed-messages.js';
@@ -15,6 +16,7 @@ import { ShardMetrics } from '../telemetry/metrics/shard-metrics.js';
 import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
+import { AuthLink } from './auth-link.js';
 import { Connections } from './connections.js';
 import { applySettings, durableLogs, openJournal } from './journal-parts.js';
 import { Links } from './links.js';
@@ -43,6 +45,7 @@ export interface ShardParts {
   readonly journal: ShardJournal;
   readonly resolver: StreamResolver;
   readonly mqtt: MqttEngine;
+  readonly auth: AuthLink;
   readonly connections: Connections;
   readonly origins: Origins;
 }
@@ -82,6 +85,12 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   });
   broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));
   const limits = mqttLimits(settings);
+  const auth = new AuthLink({
+    auth: settings.auth,
+    profile: settings.security.profile,
+    users: new UserBook(() => catalogue.reader),
+    clock,
+  });
   const origins = new Origins();
   const mqtt = new MqttEngine({
     transport,
@@ -94,7 +103,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     log,
     metrics,
     shardCount: handOver.peers.length,
-    authenticator: openAuthenticator(),
+    authenticator: auth,
     rights: openRights(),
     bans: noBans(),
     quotas: nodeQuotas(handOver),
@@ -118,7 +127,8 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   };
   journal.onFlushed = (milliseconds) => metrics.observe(HISTOGRAM.walFsync, milliseconds);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
-  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, connections: new Connections([mqtt]), origins };
+  const connections = new Connections([mqtt]);
+  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, auth, connections, origins };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {

@@ -65,7 +65,8 @@ export class Shard {
     catalogue.onStreams = (streams, deleted) => this.#takeStreams(streams, deleted);
     this.#post = post;
     this.#parts = buildShard(handOver, catalogue, post);
-    const { cells, links, journal, mqtt } = this.#parts;
+    const { cells, links, journal, mqtt, auth } = this.#parts;
+    auth.inTurn = (run) => this.#onCommit(run);
     journal.onCommitted = (commit) => this.#onCommit(() => mqtt.onCommitted(commit));
     journal.onFailed = (commit, why) => this.#onCommit(() => mqtt.onCommitFailed(commit, why));
     journal.onStateChanged = (state) => {
@@ -90,6 +91,7 @@ export class Shard {
     this.#webSocket?.close(); // First: with its listener open, uWebSockets.js aborts the process when the thread ends.
     this.#parts.cells.endMustClose(this.#handOver.shard);
     if (this.#timer !== null) clearInterval(this.#timer);
+    this.#parts.auth.close();
     this.#doorbell.close();
     this.#parts.transport.close();
   }
@@ -210,11 +212,12 @@ export class Shard {
   }
 
   #onTick(): void {
-    const { mqtt, broker, transport, links, clock, journal } = this.#parts;
+    const { mqtt, broker, transport, links, clock, journal, auth } = this.#parts;
     const nowMs = clock.nowMs();
     this.#beat();
     mqtt.beginTurn();
     mqtt.onTick(nowMs);
+    auth.onTick();
     broker.onTick(nowMs);
     transport.submit();
     journal.onTick(nowMs);
@@ -274,6 +277,10 @@ export class Shard {
         return;
       case 'query':
         void this.#answer(order.ticket, order.question);
+        return;
+      case 'auth':
+        if (order.port === null) this.#parts.auth.disconnect();
+        else this.#parts.auth.connect(order.port);
         return;
       case 'drain':
         if (this.#phase !== 'serving') return;

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { closeHungThread } from './hung-thread.js';
 import type { ShardHandOver, ShardNotice, ShardOrder } from './orders.js';
 
@@ -10,7 +10,8 @@ export interface ShardThreadEvents {
 
 /** A running shard as its supervisor sees it. */
 export interface ShardThread {
-  post(order: ShardOrder): void;
+  /** @param ports of the order, which go with it. */
+  post(order: ShardOrder, ports?: readonly MessagePort[]): void;
   /** Ends it wherever it stands; `onExit` follows. Where it stood is noticed as its last words. */
   terminate(): void;
 }
@@ -35,7 +36,7 @@ export function spawnShard(handOver: ShardHandOver, events: ShardThreadEvents): 
   worker.on('error', (error) => events.onNotice({ kind: 'failed', error }));
   worker.on('exit', (exitCode) => events.onExit(exitCode));
   return {
-    post: (order) => worker.postMessage(order),
+    post: (order, ports = []) => worker.postMessage(order, ports),
     terminate: () =>
       closeHungThread(worker.threadId, (stack) => {
         events.onNotice({ kind: 'failed', error: new Error(`ended while it stood at ${stack.join(', ') || 'some place outside of JS'}`) });

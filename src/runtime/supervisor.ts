@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
@@ -136,8 +137,9 @@ export class Supervisor {
     for (const shard of this.#shards) shard.thread?.post(order);
   }
 
-  post(shard: ShardId, order: ShardOrder): void {
-    this.#shards[shard].thread?.post(order);
+  /** @param ports of the order, which go with it. */
+  post(shard: ShardId, order: ShardOrder, ports?: readonly MessagePort[]): void {
+    this.#shards[shard].thread?.post(order, ports);
   }
 
   /** Has one shard fail as by a bug. For tests. */

@@ -80,7 +80,8 @@ function collectLeaves(): Map<string, LeafKind> {
 }
 
 function isTable(items: z.core.JSONSchema.BaseSchema['items']): boolean {
-  return typeof items === 'object' && !Array.isArray(items) && 'type' in items && items.type === 'object';
+  if (typeof items !== 'object' || Array.isArray(items)) return false;
+  return items.type === 'object' || [...(items.anyOf ?? []), ...(items.oneOf ?? [])].some(isTable); // One of several forms of tables.
 }
 
 /** A parsed TOML file. @param whereOf finds line and column of a path in it. */

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { relative, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { BrokerError, systemCodeOf } from '../base/errors.js';
+import { faultsOfAuth, takesAnonymous } from './auth-schema.js';
 import { faultsOfStream } from './journal-schema.js';
 import {
   fromAssignment,
@@ -42,6 +43,9 @@ export interface LoadedSettings {
   /** Files that were read, as shown to people. */
   readonly files: readonly string[];
 }
+
+/** As they are called where clients are let in. */
+const LISTENER_NAMES: readonly string[] = ['mqtt.tcp', 'mqtt.tls', 'mqtt.ws', 'mqtt.wss'];
 
 const DEFAULT_SOURCE: SettingSource = { kind: 'default', where: '' };
 
@@ -156,7 +160,7 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
   const report = (path: string, what: string): void => {
     problems.push({ where: sources.get(path)?.where ?? '', what: `${path}: ${what}` });
   };
-  const { mqtt, security } = settings;
+  const { mqtt } = settings;
   if (mqtt.output_low_mark >= mqtt.output_high_mark) report('mqtt.output_low_mark', 'must be below mqtt.output_high_mark');
   if (mqtt.output_high_mark >= mqtt.output_bytes_max) report('mqtt.output_high_mark', 'must be below mqtt.output_bytes_max');
   if (mqtt.packet_bytes_max >= mqtt.output_bytes_max) report('mqtt.packet_bytes_max', 'must be below mqtt.output_bytes_max');
@@ -177,19 +181,21 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
   if (roleFault !== null) report('roles', roleFault);
   if (metadata.peers.length > 0 && !settings.roles.includes('meta')) report('metadata.peers', 'first voters have the role meta');
   for (const [path, what] of faultsOfMetadata(node.id, metadata, grpc, isLoopback(grpc.host))) report(path, what);
-  if (security.profile === 'hardened') report('security.profile', '"hardened" needs authentication, which this version does not have yet');
+  for (const [path, what] of faultsOfAuth(settings.auth, LISTENER_NAMES)) report(path, what);
   return problems;
 }
 
-/** There is no authentication yet: beyond this machine everybody would be let in, so that must be written out. */
+/** To let everybody in from beyond this machine must be written out. */
 function refuseOpenDoors(settings: Settings): void {
-  if (settings.security.profile === 'open') return;
+  const { auth, security } = settings;
+  if (security.profile === 'open') return;
   const listeners: readonly (readonly [string, TcpListenerSettings])[] = [
     ['mqtt.tcp', settings.mqtt.tcp],
     ['mqtt.ws', settings.mqtt.ws],
   ];
   for (const [name, listener] of listeners) {
-    if (listener.enabled && !isLoopback(listener.host)) throw new BrokerError('RMQ-1012', `(${name}.host = "${listener.host}")`);
+    if (listener.enabled && !isLoopback(listener.host) && takesAnonymous(auth, security.profile, name))
+      throw new BrokerError('RMQ-1012', `(${name}.host = "${listener.host}")`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
+import { AUTH_SCHEMA, type AuthSettings } from './auth-schema.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
 import { LIMITS_SCHEMA, type LimitSettings, OVERLOAD_SCHEMA, type OverloadSettings } from './limits-schema.js';
@@ -78,6 +79,7 @@ export interface Settings {
   readonly streams: readonly StreamSettings[];
   readonly metadata: MetadataSettings;
   readonly grpc: GrpcSettings;
+  readonly auth: AuthSettings;
   readonly mqtt: MqttSettings;
 }
 
@@ -86,7 +88,7 @@ export const DATA_PATH_DEFAULT = './data';
 /** Settings that a running server takes over at `reload`; all others need a restart. */
 export const HOT_PATHS: readonly string[] = ['log.level'];
 
-/** Settings that nobody is shown. */
+/** Settings that nobody is shown. Parts of tables are in secrets.ts. */
 export const SECRET_PATHS: readonly string[] = ['metadata.token'];
 
 const U16_MAX = 65_535;
@@ -178,12 +180,16 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
     .prefault({}),
   security: z
     .strictObject({
-      profile: z.enum(['local', 'hardened', 'open']).default('local').describe('open lets anybody in from anywhere'),
+      profile: z
+        .enum(['local', 'hardened', 'open'])
+        .default('local')
+        .describe('local: who says nothing of itself is let in from this machine; open: from anywhere; hardened: not at all'),
     })
     .prefault({}),
   journal: JOURNAL_SCHEMA.prefault({}),
   streams: STREAMS_SCHEMA,
   metadata: METADATA_SCHEMA.prefault({}),
   grpc: GRPC_SCHEMA.prefault({}),
+  auth: AUTH_SCHEMA.prefault({}),
   mqtt: mqtt.prefault({}),
 });

@@ -117,10 +117,14 @@ test('settings: values that contradict each other are refused', () => {
   assert.match(failure({ assignments: ['mqtt.output_low_mark=2MiB'] }).message, /output_low_mark: must be below/);
   assert.match(failure({ assignments: ['mqtt.ws.port=1883'] }).message, /mqtt\.ws\.port: is that of mqtt\.tcp\.port/);
   assert.match(failure({ assignments: ['mqtt.ws.enabled=false', 'mqtt.tcp.enabled=false'] }).message, /no listener/);
-  assert.match(failure({ assignments: ['security.profile=hardened'] }).message, /authentication/);
 });
 
-test('settings: beyond loopback the open profile must be written out', () => {
+test('settings: beyond loopback nobody may get in unproven, or the open profile must be written out', () => {
+  const beyond = 'mqtt.tcp.host=0.0.0.0';
+  for (const closed of ['security.profile=hardened', 'auth.anonymous=false', 'auth.listeners=[{"name":"mqtt.tcp","anonymous":false}]'])
+    assert.equal(load({ assignments: [beyond, closed] }).settings.mqtt.tcp.host, '0.0.0.0', closed);
+  for (const open of ['auth.anonymous=true', 'auth.anonymous=auto', 'auth.listeners=[{"name":"mqtt.ws","anonymous":false}]'])
+    assert.equal(failure({ assignments: [beyond, open] }).code, 'RMQ-1012', open);
   const error = failure({ assignments: ['mqtt.tcp.host=0.0.0.0'] });
   assert.equal(error.code, 'RMQ-1012');
   assert.match(error.message, /mqtt\.tcp\.host = "0\.0\.0\.0"/);

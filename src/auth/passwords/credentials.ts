@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
 import { makeScramKeys, SCRAM_MECHANISMS } from '../scram/stored-keys.js';
 
@@ -24,9 +24,16 @@ export async function makeCredentials(password: string): Promise<Credentials> {
   return { passwordHash, scram };
 }
 
-/** A hash that no password has, as costly as one of ours: for names that nobody has. */
-export function makeDecoy(): string {
+/** A hash that no password has, as costly as one of ours, for a name that nobody has: the same each time, another for each name. */
+export function makeDecoy(key: Uint8Array, name: string): string {
   const { memoryCost, timeCost, parallelism } = ARGON2_OPTIONS;
-  const [salt, digest] = [SALT_BYTES, HASH_BYTES].map((length) => randomBytes(length).toString('base64').replaceAll('=', ''));
+  const bytes = createHmac('sha512', key).update(name).digest();
+  const salt = base64(bytes.subarray(0, SALT_BYTES));
+  const digest = base64(bytes.subarray(SALT_BYTES, SALT_BYTES + HASH_BYTES));
   return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${salt}$${digest}`;
+}
+
+/** As PHC strings have it: without the padding. */
+function base64(bytes: Buffer): string {
+  return bytes.toString('base64').replaceAll('=', '');
 }

@@ -14,8 +14,8 @@ import {
 export type ScramStep =
   | { readonly kind: 'continue'; readonly data: Uint8Array }
   /** `data`: the server's signature, by which the client knows that we have its keys. */
-  | { readonly kind: 'proven'; readonly userName: string; readonly data: Uint8Array }
-  | { readonly kind: 'failed'; readonly why: 'malformed' | 'channel-binding' | 'wrong'; readonly userName: string };
+  | { readonly kind: 'proven'; readonly data: Uint8Array }
+  | { readonly kind: 'failed'; readonly why: 'malformed' | 'channel-binding' | 'wrong' };
 
 export interface ScramOptions {
   readonly mechanism: ScramMechanism;
@@ -35,10 +35,11 @@ const NONCE_BYTES = 18;
  *     client-first --> [continue: server-first] --> client-final --> [proven: server-final]
  */
 export class ScramServer {
+  /** Prepared; empty until the client has said it. */
+  userName = '';
   readonly #options: ScramOptions;
   #state: 'first' | 'final' | 'over' = 'first';
   #first: ClientFirst | null = null;
-  #userName = '';
   #keys: ScramKeys | null = null;
   #nonce = '';
   #serverFirst = '';
@@ -58,7 +59,7 @@ export class ScramServer {
     const first = parseClientFirst(data);
     const userName = first === null ? null : prepareName(first.userName);
     if (first === null || userName === null) return this.#fail('malformed');
-    this.#userName = userName;
+    this.userName = userName;
     if (first.bindsChannel) return this.#fail('channel-binding');
     if (first.authorizationName !== '' && prepareName(first.authorizationName) !== userName) return this.#fail('wrong');
     const known = this.#options.keysOf(userName);
@@ -88,11 +89,11 @@ export class ScramServer {
     const isProven = areEqual(createHash(digest).update(clientKey).digest(), keys.storedKey);
     if (!isProven || this.#keys === null) return this.#fail('wrong');
     const verifier = createHmac(digest, keys.serverKey).update(message).digest('base64');
-    return { kind: 'proven', userName: this.#userName, data: Buffer.from(`v=${verifier}`) };
+    return { kind: 'proven', data: Buffer.from(`v=${verifier}`) };
   }
 
   #fail(why: 'malformed' | 'channel-binding' | 'wrong'): ScramStep {
-    return { kind: 'failed', why, userName: this.#userName };
+    return { kind: 'failed', why };
   }
 
   #decoySalt(userName: string): Uint8Array {

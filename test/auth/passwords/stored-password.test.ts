@@ -90,7 +90,8 @@ test('passwords: what is made of one proves it, for CONNECT and for both mechani
 test('passwords: a decoy costs as much as a hash of ours, and nobody has its password', async () => {
   const { passwordHash } = await makeCredentials('x');
   const parametersOf = (phc: string): string => phc.split('$').slice(0, 4).join('$');
-  const decoy = makeDecoy();
+  const decoy = makeDecoy(Buffer.alloc(32, 1), 'ghost');
+  assert.notEqual(decoy, makeDecoy(Buffer.alloc(32, 1), 'other'));
   assert.equal(parametersOf(decoy), parametersOf(passwordHash));
   assert.equal(decoy.length, passwordHash.length);
   assert.equal(isRight(decoy, ''), false);

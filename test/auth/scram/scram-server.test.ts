@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { test } from 'node:test';
 import { ScramServer, type ScramStep } from '../../../src/auth/scram/scram-server.js';
-import { digestBytesOf, digestOf, makeScramKeys, parseScramKeys, type ScramMechanism } from '../../../src/auth/scram/stored-keys.js';
+import { makeScramKeys, parseScramKeys, type ScramMechanism } from '../../../src/auth/scram/stored-keys.js';
+import { ScramClient } from './scram-client.js';
 
 const DECOY_KEY = Buffer.alloc(32, 7);
 
@@ -45,18 +45,6 @@ function text(step: ScramStep): string {
   return step.kind === 'failed' ? `failed: ${step.why}` : Buffer.from(step.data).toString();
 }
 
-/** A client that follows the letter of RFC 5802 §3, with nothing of ours. */
-function clientFinal(mechanism: ScramMechanism, password: string, bare: string, serverFirst: string, channel = 'biws'): string {
-  const digest = digestOf(mechanism);
-  const [, nonce, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? [];
-  const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), digestBytesOf(mechanism), digest);
-  const clientKey = createHmac(digest, salted).update('Client Key').digest();
-  const storedKey = createHash(digest).update(clientKey).digest();
-  const withoutProof = `c=${channel},r=${nonce}`;
-  const signature = createHmac(digest, storedKey).update(`${bare},${serverFirst},${withoutProof}`).digest();
-  return `${withoutProof},p=${Buffer.from(clientKey.map((byte, at) => byte ^ signature[at])).toString('base64')}`;
-}
-
 async function serverFor(password: string, mechanism: ScramMechanism = 'SCRAM-SHA-256', name = 'user'): Promise<ScramServer> {
   const keys = parseScramKeys(await makeScramKeys(mechanism, password, Buffer.from('0123456789abcdef'), 4096));
   assert.ok(keys !== null);
@@ -80,54 +68,57 @@ test('scram: the right password proves itself, a wrong one does not, and an exch
       ['s3cres', 'failed'],
     ] as const) {
       const server = await serverFor('s3cret', mechanism);
-      const first = text(server.step(Buffer.from('n,,n=user,r=abc')));
-      const final = Buffer.from(clientFinal(mechanism, password, 'n=user,r=abc', first));
-      assert.equal(server.step(final).kind, kind);
+      const client = new ScramClient(mechanism, 'user', password);
+      const final = Buffer.from(client.final(text(server.step(Buffer.from(client.first)))));
+      const last = server.step(final);
+      assert.equal(last.kind, kind);
+      if (kind === 'proven') assert.equal(text(last), client.expected);
       assert.equal(text(server.step(final)), 'failed: malformed', 'the same word again proves nothing');
     }
 });
 
 test('scram: a nonce that is not the one we made is refused, though everything else is right', async () => {
   const server = await serverFor('pw');
-  const first = text(server.step(Buffer.from('n,,n=user,r=abc')));
+  const client = new ScramClient('SCRAM-SHA-256', 'user', 'pw');
+  const first = text(server.step(Buffer.from(client.first)));
   const forged = first.replace(/r=abc[^,]*/, 'r=abcdef'); // Kafka's CVE-2024-56128: proven over another nonce.
-  assert.equal(text(server.step(Buffer.from(clientFinal('SCRAM-SHA-256', 'pw', 'n=user,r=abc', forged)))), 'failed: wrong');
+  assert.equal(text(server.step(Buffer.from(client.final(forged)))), 'failed: wrong');
 });
 
 test('scram: channel binding: n and y are taken, p is refused, and what was said first must be what was signed', async () => {
-  const first = async (header: string): Promise<[ScramServer, string]> => {
+  const outcome = async (header: string, channel: string): Promise<string> => {
     const server = await serverFor('pw');
-    return [server, text(server.step(Buffer.from(`${header}n=user,r=abc`)))];
+    const client = new ScramClient('SCRAM-SHA-256', 'user', 'pw', header);
+    const first = server.step(Buffer.from(client.first));
+    if (first.kind !== 'continue') return text(first);
+    const last = server.step(Buffer.from(client.final(text(first), channel)));
+    return last.kind === 'failed' ? text(last) : last.kind;
   };
-  const [y, yFirst] = await first('y,,');
-  const yFinal = clientFinal('SCRAM-SHA-256', 'pw', 'n=user,r=abc', yFirst, Buffer.from('y,,').toString('base64'));
-  assert.equal(y.step(Buffer.from(yFinal)).kind, 'proven');
-  const [, refused] = await first('p=tls-unique,,');
-  assert.equal(refused, 'failed: channel-binding');
-  const [n, nFirst] = await first('n,,');
-  const lie = clientFinal('SCRAM-SHA-256', 'pw', 'n=user,r=abc', nFirst, Buffer.from('y,,').toString('base64'));
-  assert.equal(text(n.step(Buffer.from(lie))), 'failed: wrong');
+  assert.equal(await outcome('n,,', 'n,,'), 'proven');
+  assert.equal(await outcome('y,,', 'y,,'), 'proven');
+  assert.equal(await outcome('n,,', 'y,,'), 'failed: wrong');
+  assert.equal(await outcome('p=tls-unique,,', 'p=tls-unique,,'), 'failed: channel-binding');
 });
 
 test('scram: a user that is not there gets the same salt each time, another than its neighbour, and never in', async () => {
-  const ask = (server: ScramServer, name: string): string => text(server.step(Buffer.from(`n,,n=${name},r=abc`)));
-  const saltOf = async (name: string): Promise<string> => /s=([^,]+),i=15000$/.exec(ask(await serverFor('pw'), name))?.[1] ?? '';
+  const first = (server: ScramServer, name: string): string => text(server.step(Buffer.from(`n,,n=${name},r=abc`)));
+  const saltOf = async (name: string): Promise<string> => /s=([^,]+),i=15000$/.exec(first(await serverFor('pw'), name))?.[1] ?? '';
   assert.equal(Buffer.from(await saltOf('ghost'), 'base64').length, 16);
   assert.equal(await saltOf('ghost'), await saltOf('ghost'));
   assert.notEqual(await saltOf('ghost'), await saltOf('other'));
   const server = await serverFor('pw');
-  const first = ask(server, 'ghost');
-  assert.equal(text(server.step(Buffer.from(clientFinal('SCRAM-SHA-256', 'pw', 'n=ghost,r=abc', first)))), 'failed: wrong');
+  const client = new ScramClient('SCRAM-SHA-256', 'ghost', 'pw');
+  assert.equal(text(server.step(Buffer.from(client.final(first(server, 'ghost'))))), 'failed: wrong');
 });
 
 test('scram: names are unescaped and prepared, and one may only be itself', async () => {
   const server = await serverFor('pw', 'SCRAM-SHA-256', 'a,b=c');
-  const first = text(server.step(Buffer.from('n,a=a=2Cb=3Dc,n=a=2Cb=3Dc,r=abc')));
-  const final = clientFinal('SCRAM-SHA-256', 'pw', 'n=a=2Cb=3Dc,r=abc', first, Buffer.from('n,a=a=2Cb=3Dc,').toString('base64'));
-  const last = server.step(Buffer.from(final));
-  assert.equal(last.kind === 'proven' && last.userName, 'a,b=c');
-  const prepared = await serverFor('pw', 'SCRAM-SHA-256', 'IX'); // RFC 4013 §3: I, a soft hyphen, X.
-  assert.match(text(prepared.step(Buffer.from('n,,n=I\u00adX,r=abc'))), /^r=abc/);
+  const client = new ScramClient('SCRAM-SHA-256', 'a=2Cb=3Dc', 'pw', 'n,a=a=2Cb=3Dc,');
+  assert.equal(server.step(Buffer.from(client.final(text(server.step(Buffer.from(client.first)))))).kind, 'proven');
+  assert.equal(server.userName, 'a,b=c');
+  const prepared = await serverFor('pw', 'SCRAM-SHA-256', 'IX');
+  prepared.step(Buffer.from('n,,n=I\u00adX,r=abc')); // RFC 4013 §3: I, a soft hyphen, X.
+  assert.equal(prepared.userName, 'IX');
   assert.equal(text((await serverFor('pw')).step(Buffer.from('n,a=admin,n=user,r=abc'))), 'failed: wrong');
 });
 
