@@ -9,7 +9,7 @@ test('origins: each connection is asked of the listener it came by, whatever num
   origins.note(7, 1);
   origins.note(5000, 2);
   assert.deepEqual(origins.of(7), {
-    ...{ listener: 'mqtt.tcp', address: '10.0.0.1', port: 7, isEncrypted: false, certificate: null, pskIdentity: '' },
+    ...{ listener: 'mqtt.tcp', address: '10.0.0.1', port: 7, isEncrypted: false, certificate: null, pskIdentity: '', tenant: '' },
   });
   assert.deepEqual([origins.of(5000).listener, origins.of(5000).isEncrypted], ['mqtt.tls', true]);
   origins.note(7, 2);
