@@ -5,21 +5,27 @@ import { Ledger } from './ledger.js';
 import { MqttLink } from './mqtt-link.js';
 import { DurablePublisher } from './mqtt-publisher.js';
 import { DurableSubscriber } from './mqtt-subscriber.js';
-import { verify } from './self-describing.js';
+import { type Stamp, verify } from './self-describing.js';
 
 /*
   Clients for a broker that dies again and again.
 
     topic      0 load/a/..  1 load/a/..  2 load/b/..  3 load/b/..      even: of shard 0, odd: of shard 1
+               4 load/later/..  5 load/later/..                        delayed by a second
     publisher  0 QoS 1: 0 1    1 QoS 1: 2 3    2 QoS 2: 0 3    3 QoS 2: 1 2      each retains on one topic
+               4 QoS 1: 4 5    5 QoS 2: 4 5                                         delayed
     subscriber exact, plus, hash, overlapping, exactly (QoS 2), sleeper (away for several cycles)
 */
 
 export const SHARDS = 2;
-const TOPIC_PARENTS: readonly string[] = ['load/a', 'load/a', 'load/b', 'load/b'];
+const TOPIC_PARENTS: readonly string[] = ['load/a', 'load/a', 'load/b', 'load/b', 'load/later', 'load/later'];
+/** Publishers from here on delay what they send: their lanes keep their order. */
+const DELAYERS_FROM = 4;
+const DELAY_SECONDS = 1;
 const EVERYTHING = 'load/#';
 /** Topic on which each publisher sets the retained message: one writer, or their order would not be known. */
 const RETAINED_TOPICS: readonly number[] = [0, 2, 3, 1];
+const QOS_OF: readonly (1 | 2)[] = [1, 1, 2, 2, 1, 2];
 const RETAIN_EVERY = 8;
 const DISTURB_MS_MAX = 300;
 const OFFER_MS = 5;
@@ -43,6 +49,8 @@ export interface Findings {
   corrupt: number;
   sessionsLost: number;
   staleRetained: number;
+  /** Delayed messages before their time. */
+  early: number;
 }
 
 export class Fleet {
@@ -67,6 +75,8 @@ export class Fleet {
       [2, 3],
       [0, 3],
       [1, 2],
+      [4, 5],
+      [4, 5],
     ];
     this.publishers = topics.map(
       (own, producer) =>
@@ -74,7 +84,8 @@ export class Fleet {
           producer,
           clientId: `publisher-${producer}`,
           version: producer % 2 === 0 ? 4 : 5,
-          qos: producer < 2 ? 1 : 2,
+          qos: QOS_OF[producer],
+          delaySeconds: producer < DELAYERS_FROM ? 0 : DELAY_SECONDS,
           topics: own,
           topicNames: this.#topicNames,
           window: options.window,
@@ -85,19 +96,33 @@ export class Fleet {
         }),
     );
     const everything = (): boolean => true;
+    const isDue = (stamp: Stamp): boolean => stamp.producer < DELAYERS_FROM || this.ledger.isDue(stamp, DELAY_SECONDS * 1000);
     const hash = { topic: EVERYTHING, qos: 1 } as const;
-    this.sleeper = new DurableSubscriber({ clientId: 'sleeper', version: 5, filters: [hash], isWanted: everything });
+    this.sleeper = new DurableSubscriber({ clientId: 'sleeper', version: 5, filters: [hash], isWanted: everything, isDue });
     this.subscribers = [
       new DurableSubscriber({
         clientId: 'exact',
         version: 4,
         filters: [{ topic: this.#topicNames[0], qos: 1 }],
         isWanted: (topic) => topic === 0,
+        isDue,
       }),
-      new DurableSubscriber({ clientId: 'plus', version: 5, filters: [{ topic: 'load/a/+', qos: 1 }], isWanted: (topic) => topic < 2 }),
-      new DurableSubscriber({ clientId: 'hash', version: 4, filters: [hash], isWanted: everything }),
-      new DurableSubscriber({ clientId: 'overlapping', version: 5, filters: [hash, { topic: 'load/b/+', qos: 2 }], isWanted: everything }),
-      new DurableSubscriber({ clientId: 'exactly', version: 5, filters: [{ topic: EVERYTHING, qos: 2 }], isWanted: everything }),
+      new DurableSubscriber({
+        clientId: 'plus',
+        version: 5,
+        filters: [{ topic: 'load/a/+', qos: 1 }],
+        isWanted: (topic) => topic < 2,
+        isDue,
+      }),
+      new DurableSubscriber({ clientId: 'hash', version: 4, filters: [hash], isWanted: everything, isDue }),
+      new DurableSubscriber({
+        clientId: 'overlapping',
+        version: 5,
+        filters: [hash, { topic: 'load/b/+', qos: 2 }],
+        isWanted: everything,
+        isDue,
+      }),
+      new DurableSubscriber({ clientId: 'exactly', version: 5, filters: [{ topic: EVERYTHING, qos: 2 }], isWanted: everything, isDue }),
       this.sleeper,
     ];
   }
@@ -198,6 +223,7 @@ export class Fleet {
       corrupt: sum(({ corrupt }) => corrupt),
       sessionsLost: sum(({ sessionsLost }) => sessionsLost) + this.publishers.reduce((total, { sessionsLost }) => total + sessionsLost, 0),
       staleRetained: this.staleRetained,
+      early: sum(({ early }) => early),
     };
   }
 

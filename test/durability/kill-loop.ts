@@ -124,7 +124,7 @@ async function atNextAck(fleet: Fleet, crash: () => Promise<void>): Promise<void
 
 /** What is wrong with a run; empty if nothing. */
 export function faultsOf(report: LoopReport): string[] {
-  const wrong: (keyof Findings)[] = ['lost', 'duplicatesQos2', 'disorder', 'corrupt', 'sessionsLost', 'staleRetained'];
+  const wrong: (keyof Findings)[] = ['lost', 'duplicatesQos2', 'disorder', 'corrupt', 'sessionsLost', 'staleRetained', 'early'];
   const faults = wrong.filter((what) => report[what] > 0).map((what) => `${what}: ${report[what]}`);
   if (report.restartMsMax > RESTART_MS_MAX) faults.push(`a restart took ${report.restartMsMax.toFixed(0)} ms`);
   return faults;
@@ -142,6 +142,7 @@ export function tableOf(report: LoopReport): string {
     ['corrupt', report.corrupt],
     ['sessions lost', report.sessionsLost],
     ['retained messages too old', report.staleRetained],
+    ['delayed messages too early', report.early],
     ['longest restart, ms', report.restartMsMax.toFixed(0)],
   ];
   return [...rows.map(([name, value]) => `${name.padEnd(30)}${String(value).padStart(12)}`), ...report.remarks].join('\n');

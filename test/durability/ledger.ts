@@ -34,6 +34,8 @@ class SequenceSet {
 }
 
 interface Lane {
+  /** Of a lane whose messages are delayed: when each was sent, by its sequence; else empty. */
+  readonly sentAtMs: number[];
   sent: number;
   readonly accepted: SequenceSet;
   /** Sequences of retained messages. */
@@ -56,7 +58,7 @@ export class Ledger {
     const key = keyOf(producer, topic);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { sent: 0, accepted: new SequenceSet(), retainedSent: 0, retainedAccepted: 0 };
+      lane = { sentAtMs: [], sent: 0, accepted: new SequenceSet(), retainedSent: 0, retainedAccepted: 0 };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -67,6 +69,16 @@ export class Ledger {
     const lane = this.lane(producer, topic);
     lane.sent += 1;
     return lane.sent;
+  }
+
+  /** A delayed message is on its way: the first time counts. */
+  noteSent({ producer, topic, sequence }: Stamp): void {
+    this.lane(producer, topic).sentAtMs[sequence] ??= Date.now();
+  }
+
+  /** Whether so much time has passed since it was sent first. */
+  isDue({ producer, topic, sequence }: Stamp, delayMs: number): boolean {
+    return Date.now() - (this.lane(producer, topic).sentAtMs[sequence] ?? Number.NEGATIVE_INFINITY) >= delayMs;
   }
 
   accept(stamp: Stamp, isRetained: boolean): void {

@@ -22,6 +22,8 @@ export interface PublisherOptions {
   readonly fillerBytesMax: number;
   /** Every n-th message of a topic is retained; 0: none. */
   readonly retainEvery: (topic: number) => number;
+  /** Its messages are delayed by so many seconds; 0: not at all. */
+  readonly delaySeconds: number;
   readonly ledger: Ledger;
   readonly random: Random;
 }
@@ -130,7 +132,7 @@ export class DurablePublisher {
   }
 
   #begin(topic: number): void {
-    const { producer, qos, topicNames, fillerBytesMax, retainEvery, ledger, random } = this.options;
+    const { producer, qos, topicNames, fillerBytesMax, retainEvery, delaySeconds, ledger, random } = this.options;
     const sequence = ledger.next(producer, topic);
     const stamp = { producer, topic, sequence };
     const every = retainEvery(topic);
@@ -138,13 +140,14 @@ export class DurablePublisher {
     if (retain) ledger.lane(producer, topic).retainedSent = sequence;
     const packet: IPublishPacket = {
       cmd: 'publish',
-      topic: topicNames[topic],
+      topic: delaySeconds === 0 ? topicNames[topic] : `$delayed/${delaySeconds}/${topicNames[topic]}`,
       payload: describe(stamp, random.below(fillerBytesMax + 1), random),
       qos,
       messageId: this.#freeId(),
       dup: false,
       retain,
     };
+    if (delaySeconds > 0) ledger.noteSent(stamp);
     this.#inFlight.set(packet.messageId ?? 0, { stamp, packet, phase: 'sent' });
     this.#link?.say(packet);
   }

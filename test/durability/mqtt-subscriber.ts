@@ -2,7 +2,7 @@ import type { IPublishPacket, Packet, QoS } from 'mqtt-packet';
 import { eventually } from '../resilience/deadline.js';
 import { Receipts } from './ledger.js';
 import { MqttLink } from './mqtt-link.js';
-import { verify } from './self-describing.js';
+import { type Stamp, verify } from './self-describing.js';
 
 export interface SubscriberOptions {
   readonly clientId: string;
@@ -10,6 +10,8 @@ export interface SubscriberOptions {
   readonly filters: readonly { readonly topic: string; readonly qos: QoS }[];
   /** True for the topics that its filters match. */
   readonly isWanted: (topic: number) => boolean;
+  /** Whether a message may come by now. */
+  readonly isDue: (stamp: Stamp) => boolean;
 }
 
 const SESSION_EXPIRY_SECONDS = 86_400;
@@ -24,6 +26,8 @@ export class DurableSubscriber {
   sessionsLost = 0;
   /** Payloads that nobody sent. */
   corrupt = 0;
+  /** Delayed messages that came before their time. */
+  early = 0;
   readonly #received = new Set<number>();
   #link: MqttLink | null = null;
   #hadSession = false;
@@ -114,6 +118,7 @@ export class DurableSubscriber {
   #deliver(packet: IPublishPacket): void {
     const stamp = verify(packet.payload);
     if (stamp === null) this.corrupt += 1;
+    else if (!this.options.isDue(stamp)) this.early += 1;
     else if (!packet.retain) this.receipts.take(stamp, packet.qos); // A retained one answers a subscription, beside the order of its topic.
   }
 

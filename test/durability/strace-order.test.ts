@@ -23,6 +23,7 @@ async function watch(context: TestContext, qos: 1 | 2, window: number, messages:
     version: 5,
     filters: [{ topic: 'traced/#', qos: 1 }],
     isWanted: () => true,
+    isDue: () => true,
   });
   await sleeper.connect(broker.url);
   sleeper.drop();
@@ -37,6 +38,7 @@ async function watch(context: TestContext, qos: 1 | 2, window: number, messages:
     window,
     fillerBytesMax: 600,
     retainEvery: () => 0,
+    delaySeconds: 0,
     ledger: new Ledger(),
     random,
   });
