@@ -109,7 +109,11 @@ export class MqttStage {
       },
     };
     const clock = new SystemClock();
-    const broker = new ShardBroker<MqttSession>({ links: NO_PEERS, clock, limits: { subscriptionsMax: 100, retainedMessagesMax: 100 } });
+    const broker = new ShardBroker<MqttSession>({
+      links: NO_PEERS,
+      clock,
+      limits: { subscriptionsMax: 100, retained: { messagesMax: 100, bytesMax: 0, payloadBytesMax: 0, expiryMs: 0 } },
+    });
     this.#engine = new MqttEngine({
       transport: this.#transport(topic, commands),
       broker,

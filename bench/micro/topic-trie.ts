@@ -20,7 +20,7 @@ function newBroker(): ShardBroker<object> {
   return new ShardBroker<object>({
     links: new AloneLinks(),
     clock: { nowMs: () => 0 },
-    limits: { subscriptionsMax: 100_000, retainedMessagesMax: 1_000_000 },
+    limits: { subscriptionsMax: 100_000, retained: { messagesMax: 1_000_000, bytesMax: 0, payloadBytesMax: 0, expiryMs: 0 } },
   });
 }
 

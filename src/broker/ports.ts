@@ -6,6 +6,7 @@
 */
 
 import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/ports.js';
+import type { DelayMessage } from './delayed/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
 import type { SharedChoice, SharedPolicy, SharedQueueMessage, SharedQueueOwner } from './shared/ports.js';
 
@@ -110,6 +111,16 @@ export interface SubscribeResult {
   readonly isNew: boolean;
   /** Retained messages to send after the acknowledgement, as retain handling asks (§3.3.1.3): matched on every shard, expired ones left out. */
   readonly retained: readonly StoredMessage[];
+  /** Where there are more of them: ask with `nextRetained`. */
+  readonly more: readonly RetainedPlace[];
+}
+
+/** Where a page of retained messages begins. */
+export interface RetainedPlace {
+  readonly shard: ShardId;
+  /** Of the shard's memory: places of an earlier one mean nothing. */
+  readonly epoch: number;
+  readonly node: number;
 }
 
 export interface Broker<S> {
@@ -133,12 +144,14 @@ export interface Broker<S> {
   onSubscribed: (filter: string, amount: number) => void;
   /** Stores (or with an empty payload: null, removes) the retained message of a topic; `done('stored')` when its owner has it. */
   retain(topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void): void;
+  /** The first page of the retained messages of this shard that match a filter, and where the next one is. */
+  firstRetained(filter: string): { readonly messages: readonly StoredMessage[]; readonly next: RetainedPlace | null };
+  /** Further retained messages that match a filter: a page, maybe an empty one, and where the next one is. `done` may be called within. */
+  nextRetained(filter: string, place: RetainedPlace, done: (messages: readonly StoredMessage[], next: RetainedPlace | null) => void): void;
   /** Set once by the protocol: keeps a retained message of a topic that this shard owns, or that there is none; `done` when it is durable. */
   persistRetained: (topic: string, message: StoredMessage | null, done: (status: 'stored' | 'quota-exceeded') => void) => void;
   /** At the start: a retained message that this shard has kept. */
   restoreRetained(message: StoredMessage): void;
-  /** Retained messages of this shard whose topics match the filter. */
-  retainedHere(filter: string): readonly StoredMessage[];
   readonly directory: SessionDirectory;
   /** Filters of sessions that outlive their connection. */
   readonly durable: DurableFilters;
@@ -207,7 +220,19 @@ export type PeerMessage =
       readonly members: number;
       readonly group: number;
     }
-  | { readonly kind: 'interest-added'; readonly ticket: number; readonly retained: readonly StoredMessage[] }
+  | {
+      readonly kind: 'interest-added';
+      readonly ticket: number;
+      readonly retained: readonly StoredMessage[];
+      readonly next: RetainedPlace | null;
+    }
+  | { readonly kind: 'retained-page'; readonly ticket: number; readonly filter: string; readonly epoch: number; readonly node: number }
+  | {
+      readonly kind: 'retained-paged';
+      readonly ticket: number;
+      readonly messages: readonly StoredMessage[];
+      readonly next: RetainedPlace | null;
+    }
   | { readonly kind: 'interest-remove'; readonly filter: string }
   /** Of groups by the receiver's number: how many members of the sender are free, and how many messages they have in hand. */
   | { readonly kind: 'shared-loads'; readonly loads: readonly (readonly [group: number, free: number, load: number])[] }
@@ -271,22 +296,7 @@ export type QueueMessage =
       /** PUBLISH packets of MQTT 5, one behind the other. */
       readonly frames: Uint8Array;
     }
-  /** A message of a client of that shard, to be published later: answered by `delayed`. */
-  | {
-      readonly kind: 'delay';
-      readonly ticket: number;
-      /** One PUBLISH with the topic that it is published to. */
-      readonly frame: Uint8Array;
-      readonly version: 4 | 5;
-      readonly dueMs: number;
-      readonly tenant: string;
-      /** Client identifier of who published it. */
-      readonly publisher: string;
-      /** Of a QoS 2 publish of a durable session: its number. 0 else. */
-      readonly session: number;
-    }
-  /** `refusal`: a reason code of MQTT 5; 0: it is durable. */
-  | { readonly kind: 'delayed'; readonly ticket: number; readonly refusal: number }
+  | DelayMessage
   /** PUBREL: these packet ids of a session are free again. */
   | { readonly kind: 'release-received'; readonly ticket: number; readonly session: number; readonly packetIds: readonly number[] }
   | { readonly kind: 'received-released'; readonly ticket: number }

@@ -2,13 +2,15 @@ import type { Logger } from '../base/logger.js';
 import type { GroupLog } from '../journal/ports.js';
 import type { GroupPositions } from './durable-filters.js';
 import type { LogTarget, PeerLinks, ShardId } from './ports.js';
+import type { RetainedLimits } from './retained.js';
+import type { RetainedLimitsOf } from './retained-messages.js';
 import type { SharedPolicies } from './shared/ports.js';
 
 export interface BrokerLimits {
   /** Per subscriber. */
   readonly subscriptionsMax: number;
-  /** Per node. Topics are spread over the shards by hash, and so is the limit. */
-  readonly retainedMessagesMax: number;
+  /** Per node. Topics are spread over the shards by hash, and so are the limits. */
+  readonly retained: RetainedLimits;
 }
 
 export interface ShardBrokerOptions {
@@ -26,6 +28,8 @@ export interface ShardBrokerOptions {
   readonly durableLogs?: DurableLogs;
   /** The shard that keeps the retained message of a topic; by hash if not given. */
   readonly retainedOwnerOf?: (topic: string) => ShardId;
+  /** What single tenants may retain. */
+  readonly retainedLimitsOf?: RetainedLimitsOf;
   /** How shared subscriptions choose; by turns if not given. */
   readonly sharedPolicies?: SharedPolicies;
 }

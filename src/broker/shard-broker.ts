@@ -11,25 +11,28 @@ import type {
   PeerMessage,
   QueueMessage,
   Receiver,
+  RetainedPlace,
   Route,
   ShardId,
   StoredMessage,
   SubscribeRequest,
   SubscribeResult,
 } from './ports.js';
-import { RetainedStore } from './retained.js';
-import { RetainedRelay, type RetainStatus } from './retained-relay.js';
+import { RetainedMessages } from './retained-messages.js';
+import type { RetainStatus } from './retained-relay.js';
 import { ShardDirectory } from './session-directory.js';
 import { SessionRegistrar } from './session-registrar.js';
 import type { ShardBrokerOptions } from './shard-broker-options.js';
 import type { SharedChoice } from './shared/ports.js';
 import { BY_TURNS, isShared, SharedGroups } from './shared/shared-groups.js';
 import { SharedQueues } from './shared/shared-queues.js';
-import { NO_ANSWER, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
+import { NO_ANSWER, type RetainedFound, SubscribeOrder, SubscribeRounds } from './subscribe-rounds.js';
 import type { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 
-const NO_MESSAGES: readonly StoredMessage[] = [];
+const NOTHING_RETAINED: readonly StoredMessage[] = [];
+const NOTHING_FOUND: RetainedFound = { messages: NOTHING_RETAINED, next: null };
+const NO_PLACES: readonly RetainedPlace[] = [];
 const NO_FILTERS: readonly string[] = [];
 
 /** One shard's broker: its own subscriptions, what its peers told it, and the conversations with them. No timers, no I/O. */
@@ -42,12 +45,10 @@ export class ShardBroker<S> implements Broker<S> {
   onSubscribed: Broker<S>['onSubscribed'] = () => {};
   onQueueMessage: Broker<S>['onQueueMessage'] = () => assert(false, 'the protocol sets it');
   readonly #links: PeerLinks;
-  readonly #clock: { nowMs(): number };
   readonly #groups: SharedGroups<S>;
   readonly #subscriptions: Subscriptions<S>;
   readonly #interest: Interest;
-  readonly #retained: RetainedStore;
-  readonly #relay: RetainedRelay;
+  readonly #retained: RetainedMessages;
   readonly #rounds: SubscribeRounds;
   readonly #registrar: SessionRegistrar;
   readonly #resolveLog: (topic: string) => LogTarget | null;
@@ -60,31 +61,24 @@ export class ShardBroker<S> implements Broker<S> {
     assert(self >= 0 && self < shardCount, 'a shard is one of its node');
     this.shard = self;
     this.#links = links;
-    this.#clock = clock;
     this.#resolveLog = resolveLog;
     this.#groups = new SharedGroups(self, hashSeed, options.sharedPolicies);
     this.#subscriptions = new Subscriptions(limits.subscriptionsMax, this.#groups, hashSeed);
     this.#interest = new Interest(shardCount, hashSeed);
-    this.#retained = new RetainedStore(Math.ceil(limits.retainedMessagesMax / shardCount), hashSeed);
 
     const post = (to: ShardId, message: PeerMessage): void => this.#post(to, message);
-    this.#relay = new RetainedRelay(
-      {
-        self,
-        shardCount,
-        post,
-        nowMs: () => clock.nowMs(),
-        ownerOf: retainedOwnerOf,
-        persist: (topic, message, done) => this.persistRetained(topic, message, done),
-      },
-      this.#retained,
-    );
+    const relay = {
+      ...{ self, shardCount, post, nowMs: () => clock.nowMs(), ownerOf: retainedOwnerOf },
+      persist: (topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void) =>
+        this.persistRetained(topic, message, done),
+    };
+    this.#retained = new RetainedMessages(relay, limits.retained, options.retainedLimitsOf ?? (() => null), hashSeed);
     this.#rounds = new SubscribeRounds({
       self,
       shardCount,
       post,
       announce: (filter, ticket) => this.#announcementOf(filter, ticket),
-      matchRetained: (filter, into) => this.#retained.match(filter, clock.nowMs(), into),
+      retainedHere: (filter) => this.#retained.first(filter),
     });
     this.durable = new DurableFilters(
       {
@@ -184,8 +178,12 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   retain(topic: string, message: StoredMessage | null, done: (status: RetainStatus) => void): void {
-    this.#relay.retain(topic, message, done);
+    this.#retained.retain(topic, message, done);
   }
+
+  firstRetained: Broker<S>['firstRetained'] = (filter) => this.#retained.first(filter);
+
+  nextRetained: Broker<S>['nextRetained'] = (filter, place, done) => this.#retained.next(filter, place, done);
 
   /** Topics may go to other logs from now on. */
   onStreamsChanged(): void {
@@ -194,7 +192,7 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   restoreRetained(message: StoredMessage): void {
-    this.#retained.put(message, this.#clock.nowMs());
+    this.#retained.restore(message);
   }
 
   sendQueueMessage(to: ShardId, message: QueueMessage): void {
@@ -209,7 +207,7 @@ export class ShardBroker<S> implements Broker<S> {
 
   /** What waits for an answer of another shard; 0 at rest. */
   get waitingCount(): number {
-    return this.#rounds.openCount + this.#relay.waitingCount + this.directory.waitingCount + this.durable.waitingCount;
+    return this.#rounds.openCount + this.#retained.waitingCount + this.directory.waitingCount + this.durable.waitingCount;
   }
 
   #subscribeOne(subscriber: S, request: SubscribeRequest, order: SubscribeOrder, index: number): void {
@@ -222,7 +220,7 @@ export class ShardBroker<S> implements Broker<S> {
     if (known !== undefined) {
       this.#subscriptions.replaceOptions(known, options);
     } else if (this.#subscriptions.add(subscriber, filter, options) === null) {
-      order.settle(index, 'quota-exceeded', true, NO_MESSAGES);
+      order.settle(index, 'quota-exceeded', true, NOTHING_RETAINED, NO_PLACES);
       return;
     } else this.onSubscribed(filter, 1);
     this.#version += 1;
@@ -230,17 +228,11 @@ export class ShardBroker<S> implements Broker<S> {
     // §3.3.1.3: 0 always, 1 if the subscription is new, 2 never; §4.8.2: none for shared subscriptions.
     const wantsRetained = !shared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew));
     if (this.#links.shardCount === 1) {
-      order.settle(index, 'granted', isNew, wantsRetained ? this.retainedHere(filter) : NO_MESSAGES);
+      const { messages, next } = wantsRetained ? this.#retained.first(filter) : NOTHING_FOUND;
+      order.settle(index, 'granted', isNew, messages, next === null ? NO_PLACES : [next]);
       return;
     }
-    this.#rounds.start(filter, isAnnounced, wantsRetained, (retained) => order.settle(index, 'granted', isNew, retained));
-  }
-
-  retainedHere(filter: string): readonly StoredMessage[] {
-    if (this.#retained.count === 0) return NO_MESSAGES;
-    const messages: StoredMessage[] = [];
-    this.#retained.match(filter, this.#clock.nowMs(), messages);
-    return messages;
+    this.#rounds.start(filter, isAnnounced, wantsRetained, (retained, more) => order.settle(index, 'granted', isNew, retained, more));
   }
 
   #withdraw(subscription: Subscription<S>): void {
@@ -288,7 +280,7 @@ export class ShardBroker<S> implements Broker<S> {
         this.#onInterestAdd(from, message);
         return;
       case 'interest-added':
-        this.#rounds.onInterestAdded(from, message.ticket, message.retained);
+        this.#rounds.onInterestAdded(from, message.ticket, { messages: message.retained, next: message.next });
         return;
       case 'interest-remove':
         if (isShared(message.filter)) this.#groups.setPeer(from, message.filter, 0, 0);
@@ -299,10 +291,10 @@ export class ShardBroker<S> implements Broker<S> {
         for (const [group, free, load] of message.loads) this.#groups.byNumber(group)?.onLoad(from, free, load);
         return;
       case 'retain':
-        this.#relay.onRetain(from, message.ticket, message.topic, message.message);
-        return;
       case 'retained':
-        this.#relay.onRetained(from, message.ticket, message.status);
+      case 'retained-page':
+      case 'retained-paged':
+        this.#retained.onMessage(from, message);
         return;
       case 'claim':
         this.#registrar.onClaim(from, message);
@@ -351,9 +343,11 @@ export class ShardBroker<S> implements Broker<S> {
     }
     if (ticket === NO_ANSWER) return;
     if (message.wantsRetained) {
-      this.#links.send(from, { kind: 'interest-added', ticket, retained: this.retainedHere(filter) });
+      const { messages, next } = this.#retained.first(filter);
+      this.#links.send(from, { kind: 'interest-added', ticket, retained: messages, next });
     } else {
-      this.#relay.afterStored(from, () => this.#links.send(from, { kind: 'interest-added', ticket, retained: NO_MESSAGES }));
+      const told: PeerMessage = { kind: 'interest-added', ticket, retained: NOTHING_RETAINED, next: null };
+      this.#retained.afterStored(from, () => this.#links.send(from, told));
     }
   }
 
@@ -364,7 +358,7 @@ export class ShardBroker<S> implements Broker<S> {
     this.#version += 1;
     this.directory.onPeerReplaced(peer);
     this.#registrar.onPeerReplaced(peer);
-    this.#relay.onPeerReplaced(peer);
+    this.#retained.onPeerReplaced(peer);
     this.#rounds.onPeerReplaced(peer, this.#announcedFilters());
     this.durable.onPeerReplaced(peer);
     this.queues.onPeerReplaced(peer);

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import type { PeerMessage, ShardId, StoredMessage, SubscribeResult, SubscribeStatus } from './ports.js';
+import type { PeerMessage, RetainedPlace, ShardId, StoredMessage, SubscribeResult, SubscribeStatus } from './ports.js';
 
 /** The ticket of a message that wants no answer. */
 export const NO_ANSWER = 0;
@@ -10,7 +10,14 @@ export interface RoundLinks {
   post(to: ShardId, message: PeerMessage): void;
   /** The `interest-add` of a filter as things are now; null if nobody here has the filter any more. */
   announce(filter: string, ticket: number): PeerMessage | null;
-  matchRetained(filter: string, into: StoredMessage[]): void;
+  /** The first page of what this shard has. */
+  retainedHere(filter: string): RetainedFound;
+}
+
+/** Retained messages for a subscription, as far as they are known, and where there are more. */
+export interface RetainedFound {
+  readonly messages: readonly StoredMessage[];
+  readonly next: RetainedPlace | null;
 }
 
 /** One SUBSCRIBE: its `done` is called when all of its requests have their result. */
@@ -25,9 +32,9 @@ export class SubscribeOrder {
     this.#open = requests;
   }
 
-  settle(index: number, status: SubscribeStatus, isNew: boolean, retained: readonly StoredMessage[]): void {
+  settle(index: number, status: SubscribeStatus, isNew: boolean, retained: readonly StoredMessage[], more: readonly RetainedPlace[]): void {
     assert(this.#results[index] === undefined, 'a request has one result');
-    this.#results[index] = { status, isNew, retained };
+    this.#results[index] = { status, isNew, retained, more };
     this.#open -= 1;
     if (this.#open === 0) this.#done(this.#results);
   }
@@ -39,8 +46,9 @@ interface Round {
   phase: 'interest' | 'retained';
   readonly wantsRetained: boolean;
   readonly retained: StoredMessage[];
+  readonly more: RetainedPlace[];
   readonly awaited: Set<ShardId>;
-  readonly settled: (retained: readonly StoredMessage[]) => void;
+  readonly settled: (retained: readonly StoredMessage[], more: readonly RetainedPlace[]) => void;
 }
 
 /**
@@ -67,18 +75,18 @@ export class SubscribeRounds {
   }
 
   /** @param isAnnounced the peers have been told of this filter before; they may not have answered yet. */
-  start(filter: string, isAnnounced: boolean, wantsRetained: boolean, settled: (retained: readonly StoredMessage[]) => void): void {
-    const round: Round = { filter, phase: 'interest', wantsRetained, retained: [], awaited: new Set(), settled };
+  start(filter: string, isAnnounced: boolean, wantsRetained: boolean, settled: Round['settled']): void {
+    const round: Round = { filter, phase: 'interest', wantsRetained, retained: [], more: [], awaited: new Set(), settled };
     // For retained messages the first round is needed even if everybody routes by the filter: what was published and delivered here
     // just before may not have reached its owner.
-    if (isAnnounced && !wantsRetained && this.#rounds.size === 0) settled(round.retained);
+    if (isAnnounced && !wantsRetained && this.#rounds.size === 0) settled(round.retained, round.more);
     else this.#ask(round);
   }
 
-  onInterestAdded(from: ShardId, ticket: number, retained: readonly StoredMessage[]): void {
+  onInterestAdded(from: ShardId, ticket: number, found: RetainedFound): void {
     const round = this.#rounds.get(ticket);
     assert(round !== undefined, 'an answer has a question');
-    for (const message of retained) round.retained.push(message);
+    take(round, found);
     this.#countAnswer(ticket, round, from);
   }
 
@@ -98,7 +106,15 @@ export class SubscribeRounds {
     if (last === null) return;
     this.#ticketLast += 1;
     const awaited = new Set([peer]);
-    this.#rounds.set(this.#ticketLast, { filter: last, phase: 'interest', wantsRetained: false, retained: [], awaited, settled: () => {} });
+    this.#rounds.set(this.#ticketLast, {
+      filter: last,
+      phase: 'interest',
+      wantsRetained: false,
+      retained: [],
+      more: [],
+      awaited,
+      settled: () => {},
+    });
     this.#tell(peer, last, this.#ticketLast);
   }
 
@@ -135,16 +151,21 @@ export class SubscribeRounds {
     if (round.awaited.size > 0) return;
     this.#rounds.delete(ticket);
     if (round.phase === 'interest') this.#finishInterest(round);
-    else round.settled(round.retained);
+    else round.settled(round.retained, round.more);
   }
 
   #finishInterest(round: Round): void {
     if (!round.wantsRetained) {
-      round.settled(round.retained);
+      round.settled(round.retained, round.more);
       return;
     }
     round.phase = 'retained';
-    this.#links.matchRetained(round.filter, round.retained);
+    take(round, this.#links.retainedHere(round.filter));
     this.#ask(round);
   }
+}
+
+function take(round: Round, { messages, next }: RetainedFound): void {
+  for (const message of messages) round.retained.push(message);
+  if (next !== null) round.more.push(next);
 }

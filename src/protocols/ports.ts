@@ -33,6 +33,10 @@ export interface ProtocolEngine {
   onPeerReplaced(peer: ShardId): void;
   /** Every 100 ms. `nowMs` is milliseconds since the epoch. */
   onTick(nowMs: number): void;
+  /** Set once by the runtime: there is work that can wait. */
+  onSpareWork: () => void;
+  /** Does some of it, in a turn of its own. @returns whether there is more. */
+  onSpareTurn(): boolean;
   /** Tells every client that the server goes away (MQTT 5: DISCONNECT 0x8B) and closes. Idempotent. */
   beginDrain(): void;
   readonly connectionCount: number;

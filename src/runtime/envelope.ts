@@ -88,6 +88,8 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   'interest-add': true,
   'interest-added': true,
   'interest-remove': true,
+  'retained-page': true,
+  'retained-paged': true,
   'shared-loads': true,
   'shared-join': true,
   'shared-joined': true,

@@ -3,6 +3,7 @@ import { UserBook } from '../auth/user-book.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
 import { DelayedMessages } from '../broker/delayed/delayed-messages.js';
+import type { RetainedLimits } from '../broker/retained.js';
 import { ShardBroker } from '../broker/shard-broker.js';
 import { StreamResolver } from '../broker/streams/stream-resolver.js';
 import type { ShardJournal } from '../journal/shard-journal.js';
@@ -74,13 +75,14 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   const broker = new ShardBroker<MqttSession>({
     links,
     clock,
-    limits: { subscriptionsMax: settings.mqtt.subscriptions_max, retainedMessagesMax: settings.mqtt.retained_messages_max },
+    limits: { subscriptionsMax: settings.mqtt.subscriptions_max, retained: retainedLimits(settings) },
     log,
     hashSeed: handOver.hashSeed,
     awaitsHolds: true,
     resolveLog: (topic) => resolver.resolve(topic),
     durableLogs: durableLogs(journal, resolver),
     sharedPolicies: sharedPolicies(settings.mqtt),
+    retainedLimitsOf: (tenant) => catalogue.reader.get('retained-settings', { tenant }) ?? null,
     retainedOwnerOf: (topic) => resolver.retained(topic).owner,
   });
   broker.durable.restore(journal.groups.flatMap((group) => [...group.indexKeys()]));
@@ -140,6 +142,16 @@ function openTransport(handOver: ShardHandOver): Transport {
     counters: new Float64Array(handOver.counters),
   };
   return handOver.transportKind === 'native' ? NativeTransport.open(options) : NodeTransport.open(options);
+}
+
+/** Of the node. */
+function retainedLimits({ mqtt }: Settings): RetainedLimits {
+  return {
+    messagesMax: mqtt.retained_messages_max,
+    bytesMax: mqtt.retained_bytes_max,
+    payloadBytesMax: mqtt.retained_payload_bytes_max,
+    expiryMs: mqtt.retained_expiry,
+  };
 }
 
 /** Of one shard. All connections may end up on one: only the sum over the node is known, and watched by the dealer. */

@@ -69,6 +69,7 @@ export class Shard {
     auth.inTurn = (run) => this.#onCommit(run);
     journal.onCommitted = (commit) => this.#onCommit(() => mqtt.onCommitted(commit));
     journal.onFailed = (commit, why) => this.#onCommit(() => mqtt.onCommitFailed(commit, why));
+    mqtt.onSpareWork = () => this.#scheduleSpareTurn();
     journal.onStateChanged = (state) => {
       if (state === 'failed') this.#post({ kind: 'journal-failed' });
     };
@@ -208,6 +209,15 @@ export class Shard {
     setImmediate(() => {
       this.#isScheduled = false;
       this.#workRings();
+    });
+  }
+
+  /** Sockets and rings come to their right between two of them. */
+  #scheduleSpareTurn(): void {
+    setImmediate(() => {
+      this.#onCommit(() => {
+        if (this.#parts.mqtt.onSpareTurn()) this.#scheduleSpareTurn();
+      });
     });
   }
 

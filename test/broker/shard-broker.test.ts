@@ -61,7 +61,10 @@ test('shard broker: retain handling 0 sends always, 1 only to a new subscription
 });
 
 test('shard broker: a limit refuses single requests of a subscribe and grants the others', () => {
-  const node = new SimulatedNode(2, new SeededRandom(1), false, { subscriptionsMax: 2, retainedMessagesMax: 2 });
+  const node = new SimulatedNode(2, new SeededRandom(1), false, {
+    subscriptionsMax: 2,
+    retained: { messagesMax: 2, bytesMax: 0, payloadBytesMax: 0, expiryMs: 0 },
+  });
   const requests = ['a', 'b', 'c', 'a'].map((filter) => ({ filter, options: optionsOf() }));
   let results: readonly SubscribeResult[] = [];
   node.brokers[1].subscribe(new Subscriber('s', 1), requests, (answer) => {
@@ -97,7 +100,10 @@ test('shard broker: routes change only with a new version, and a version covers 
 });
 
 test('shard broker: a retained quota is refused by the owner and heard by the publisher', () => {
-  const node = new SimulatedNode(2, new SeededRandom(1), false, { subscriptionsMax: 2, retainedMessagesMax: 2 });
+  const node = new SimulatedNode(2, new SeededRandom(1), false, {
+    subscriptionsMax: 2,
+    retained: { messagesMax: 2, bytesMax: 0, payloadBytesMax: 0, expiryMs: 0 },
+  });
   const statuses = new Map<string, string[]>();
   for (const topic of ['a', 'b', 'c', 'd', 'e', 'f']) {
     const owner = String(ownerOf(topic, 2));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SeededRandom } from '../../src/base/random.js';
 import { type PeerLinks, type PeerMessage, REFUSED, type ShardId } from '../../src/broker/ports.js';
+import type { RetainedLimits } from '../../src/broker/retained.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
 import { matches } from './naive-matcher.js';
 import { EasyChoice } from './shared/easy-choice.js';
@@ -30,7 +31,7 @@ export class Subscriber {
 
 export interface NodeLimits {
   readonly subscriptionsMax: number;
-  readonly retainedMessagesMax: number;
+  readonly retained: RetainedLimits;
 }
 
 /** The client sessions of one shard, as a protocol would keep them: a token per identifier stands for the session's state. */
@@ -117,7 +118,7 @@ export class SimulatedNode {
     shardCount: number,
     random: SeededRandom,
     isSlow = false,
-    limits: NodeLimits = { subscriptionsMax: 100, retainedMessagesMax: 1000 },
+    limits: NodeLimits = { subscriptionsMax: 100, retained: { messagesMax: 1000, bytesMax: 0, payloadBytesMax: 0, expiryMs: 0 } },
   ) {
     this.shardCount = shardCount;
     this.#random = random;

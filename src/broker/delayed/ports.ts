@@ -56,3 +56,22 @@ export interface Delayed {
   /** Rows behind `after` (an id, or '') in an order that stays, until `visit` returns false. */
   list(after: string, visit: (row: DelayedRow) => boolean): void;
 }
+
+/** Between the shard of a client and the one where its message waits. */
+export type DelayMessage =
+  /** A message of a client of that shard, to be published later: answered by `delayed`. */
+  | {
+      readonly kind: 'delay';
+      readonly ticket: number;
+      /** One PUBLISH with the topic that it is published to. */
+      readonly frame: Uint8Array;
+      readonly version: 4 | 5;
+      readonly dueMs: number;
+      readonly tenant: string;
+      /** Client identifier of who published it. */
+      readonly publisher: string;
+      /** Of a QoS 2 publish of a durable session: its number. 0 else. */
+      readonly session: number;
+    }
+  /** `refusal`: a reason code of MQTT 5; 0: it is durable. */
+  | { readonly kind: 'delayed'; readonly ticket: number; readonly refusal: number };

@@ -41,6 +41,7 @@ import { answerOperator, type OperatorQuestionName } from './operator/questions.
 import { watchOverload } from './overload.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
+import { goOnWithRetained } from './retained-replay.js';
 import { onRightsChanged } from './rights.js';
 import { keepSession, onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
@@ -52,6 +53,8 @@ import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 
 const MS_PER_TICK = 100;
 const STOPPING = { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down', serverReference: null };
+/** So long a turn for work that can wait goes on beginning pieces of it, each of about a millisecond. */
+const SPARE_MS = 2;
 /** The space of delayed messages that were published is given back every so many ticks. */
 const TRIM_TICKS = 50;
 /** Rounds of giving and taking that one turn makes, where members need no acknowledgement. */
@@ -63,6 +66,8 @@ export class MqttEngine implements ProtocolEngine {
   readonly connectionOptions: ConnectionOptions;
   /** There is more to do at once, and nothing that will bring a turn. */
   wantsTurn = false;
+  /** Set once by the runtime: there is work that can wait, and it calls `onSpareTurn` soon. */
+  onSpareWork: () => void = () => {};
   readonly #context: MqttContext;
   #ticks = 0;
   readonly #retained: () => readonly LogTarget[];
@@ -90,6 +95,8 @@ export class MqttEngine implements ProtocolEngine {
       restoreSubscriptions(context, moved, () => {});
       scheduleExpiry(context, moved.session);
     };
+    context.onQueueShort = (session) => goOnWithRetained(context, session);
+    context.onSpareWork = () => this.onSpareWork();
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
     context.spaces.recount = (space, sign) => countTenant(context, space, sign);
     parts.broker.onSubscribed = (filter, amount) => countInTenant(context, tenantOfFilter(filter), 'subscriptions', amount);
@@ -280,6 +287,14 @@ export class MqttEngine implements ProtocolEngine {
     this.#ticks += 1;
     context.memberChoice.askForAny();
     context.broker.tellSharedLoads(context.memberChoice);
+  }
+
+  /** A turn for work that can wait: some of it, not all. @returns whether there is more. */
+  onSpareTurn(): boolean {
+    const { spare, clock } = this.#context;
+    const endMs = clock.monotonicMs() + SPARE_MS;
+    for (let left = spare.length; left > 0 && clock.monotonicMs() < endMs; left -= 1) spare.shift()?.();
+    return spare.length > 0;
   }
 
   beginDrain(): void {

@@ -116,6 +116,8 @@ export class MqttContext {
   };
   /** Set by the engine: what ends a connection stands above what publishes. */
   endConnection: (connection: MqttConnection, reasonCode: number, sentence: string) => void = () => assert(false, 'the engine sets it');
+  /** Set by the engine, likewise: retained messages go on. */
+  onQueueShort: (session: MqttSession) => void = () => assert(false, 'the engine sets it');
   /** By number; null where the number is another engine's or free. */
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;
@@ -184,6 +186,10 @@ export class MqttContext {
   /** Sessions that another shard is taking over, by uid. */
   readonly moving: Map<number, { readonly clientId: string; readonly home: GroupLog; readonly filters: readonly string[] }> = new Map();
   isDraining = false;
+  /** Work that can wait, in pieces that are short: see `later`. */
+  readonly spare: (() => void)[] = [];
+  /** Set by the engine: there is some. */
+  onSpareWork: () => void = () => {};
   readonly metrics: ShardMetrics;
   /** A slot each, by COUNT, DROP and the others of telemetry/metrics: `counts[DROP.expired] += 1`. */
   readonly counts: Float64Array;
@@ -244,6 +250,12 @@ export class MqttContext {
   /** The shard that has the log of a group. */
   ownerOfGroup(group: GroupId): ShardId {
     return this.journal.ownerOf(group);
+  }
+
+  /** Runs a piece of work soon, in a turn in which other things may be done before and after it. */
+  later(run: () => void): void {
+    this.spare.push(run);
+    if (this.spare.length === 1) this.onSpareWork();
   }
 
   /** Of a run that another shard appends; 31 bits, so that it is a small integer. */

@@ -1,20 +1,17 @@
-import { isRoutingName, plainName, routingFilter } from '../../base/tenant-names.js';
-import type { StoredMessage, SubscribeRequest, SubscribeResult } from '../../broker/ports.js';
+import { isRoutingName, routingFilter } from '../../base/tenant-names.js';
+import type { SubscribeRequest, SubscribeResult } from '../../broker/ports.js';
 import { COUNT } from '../../telemetry/metrics/slots.js';
 import { endConnection } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
-import { drainQueue } from './drain.js';
 import { addFilters, dropFilter } from './durable/life.js';
 import { noteRecord, whenDurable } from './durable/turn.js';
 import { encodeSuback, encodeUnsuback } from './encode.js';
-import { enqueue } from './enqueue.js';
 import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
-import { encodeSubscriptionIdentifiers } from './properties.js';
-import { mayReceive, rightsOf } from './rights.js';
-import { storeRun } from './run-view.js';
+import { dropRetainedReplay, replayRetained } from './retained-replay.js';
+import { rightsOf } from './rights.js';
 import { say } from './say.js';
 import type { MqttSession } from './session.js';
 import { joinShared, leaveShared } from './shared/membership.js';
@@ -58,7 +55,7 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
       codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
     const { version, packetBytesMax } = connection;
     say(context, connection, encodeSuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
-    for (const [i, result] of results.entries()) sendRetained(context, session, requests[i], result);
+    for (const [i, result] of results.entries()) replayRetained(context, session, requests[i], result);
   }
 }
 
@@ -82,24 +79,6 @@ function requestOf(context: MqttContext, session: MqttSession, fields: Subscript
   return { filter, options: { qos, noLocal, retainAsPublished, retainHandling, identifier } };
 }
 
-/** Retained messages of a new subscription, with RETAIN set and its identifier (MQTT-3.3.1-8). They go through the queue: there may be many. */
-function sendRetained(context: MqttContext, session: MqttSession, request: SubscribeRequest, result: SubscribeResult): void {
-  if (result.retained.length === 0 || !context.limits.offer.isRetainAvailable) return;
-  const { qos, identifier } = request.options;
-  const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
-  for (const message of result.retained) {
-    if (!mayReceive(context, session, plainName(message.topic))) continue;
-    const run = storedRunOf(message);
-    const sentQos = Math.min(qos, (message.frame[0] >> 1) & 3) as 0 | 1 | 2;
-    enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers, log: null });
-  }
-  drainQueue(context, session);
-}
-
-function storedRunOf(message: StoredMessage): ReturnType<typeof storeRun> {
-  return storeRun(message.frame, 0, message.frame.length, 1, message.version, message.receivedAtMs);
-}
-
 /** UNSUBSCRIBE, MQTT 5.0 §3.10. What was queued before is still delivered (§3.10.4). */
 export function onUnsubscribe(context: MqttContext, connection: MqttConnection, packet: UnsubscribePacket): void {
   const session = connection.session;
@@ -110,6 +89,7 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
   }
   const filters = packet.filters.map((filter) => routingFilter(session.tenant, filter));
   const existed = context.broker.unsubscribe(session, filters);
+  for (const filter of filters) dropRetainedReplay(session, filter);
   const { durable } = session;
   for (const filter of filters) leaveShared(context, session, filter);
   if (durable !== null) for (const filter of filters) dropFilter(context, durable, filter);

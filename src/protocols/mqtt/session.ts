@@ -7,6 +7,7 @@ import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
 import type { PendingRun } from './pending-runs.js';
 import { ReceivedIds } from './received.js';
+import type { RetainedReplay } from './retained-replay.js';
 import type { PublishMemory } from './rights.js';
 import type { DoneLines } from './shared/done-lines.js';
 import { isShared } from './shared/places.js';
@@ -61,6 +62,9 @@ export class MqttSession {
   hasTransientRow = false;
   outbound: Outbound | null = null;
   queue: MessageQueue | null = null;
+  /** Retained messages that are still to be asked for, and whether that is under way; null: none. */
+  retainedReplays: RetainedReplay[] | null = null;
+  isAskingRetained = false;
   received: ReceivedIds | null = null;
   /** Null until it has a shared subscription. */
   shares: Shares | null = null;

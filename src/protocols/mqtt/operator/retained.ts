@@ -1,9 +1,12 @@
-import type { StoredMessage } from '../../../broker/ports.js';
+import type { RetainedPlace, StoredMessage } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
 import { decodePublishProperties, PublishView } from '../decode-publish.js';
 import { FirstKeys } from './first-keys.js';
 
-/* Retained messages whose topics this shard owns, as operators see and delete them. Topics and filters are routing names (base/tenant-names.ts). */
+/*
+  Retained messages whose topics this shard owns, as operators see and delete them. Topics and filters are routing names (base/tenant-names.ts). What
+  matches a filter is looked through page by page, each in a turn of its own: a million of them stall nobody.
+*/
 
 const view = new PublishView();
 
@@ -24,15 +27,16 @@ export interface RetainedAsk {
 }
 
 /** The first topics behind `after` that match the filter. */
-export function listRetained(
+export async function listRetained(
   context: MqttContext,
   { after, limit, filter }: RetainedAsk,
-): { readonly retained: readonly RetainedFacts[]; readonly isCut: boolean } {
-  const byTopic = new Map(context.broker.retainedHere(filter).map((message) => [message.topic, message]));
+): Promise<{ readonly retained: readonly RetainedFacts[]; readonly isCut: boolean }> {
   const first = new FirstKeys(after, limit);
-  for (const topic of byTopic.keys()) first.offer(topic);
+  await forEachPage(context, filter, (messages) => {
+    for (const { topic } of messages) first.offer(topic);
+  });
   const retained = first.keys.flatMap((topic) => {
-    const message = byTopic.get(topic);
+    const message = context.broker.firstRetained(topic).messages.at(0);
     return message === undefined ? [] : [factsOf(message)];
   });
   return { retained, isCut: first.isCut };
@@ -43,7 +47,7 @@ export function showRetained(
   context: MqttContext,
   { topic }: { readonly topic: string },
 ): (RetainedFacts & { readonly payload: Uint8Array }) | null {
-  const message = context.broker.retainedHere(topic).at(0);
+  const message = context.broker.firstRetained(topic).messages.at(0);
   if (message === undefined) return null;
   const facts = factsOf(message); // Decodes.
   return { ...facts, payload: message.frame.slice(view.payloadOffset, view.payloadOffset + view.payloadLength) };
@@ -51,11 +55,34 @@ export function showRetained(
 
 /** @returns how many of the topics this shard had a message of; they are gone for good. */
 export async function deleteRetained(context: MqttContext, { filter }: { readonly filter: string }): Promise<number> {
-  const messages = context.broker.retainedHere(filter);
-  const outcomes = await Promise.all(
-    messages.map(({ topic }) => new Promise<string>((resolve) => context.broker.retain(topic, null, resolve))),
-  );
-  return outcomes.filter((outcome) => outcome === 'stored').length;
+  let deleted = 0;
+  const outcomes: Promise<void>[] = [];
+  await forEachPage(context, filter, (messages) => {
+    for (const { topic } of messages)
+      outcomes.push(
+        new Promise((resolve) =>
+          context.broker.retain(topic, null, (status) => {
+            if (status === 'stored') deleted += 1;
+            resolve();
+          }),
+        ),
+      );
+  });
+  await Promise.all(outcomes);
+  return deleted;
+}
+
+/** Visits pages, each in a turn of the shard. */
+function forEachPage(context: MqttContext, filter: string, visit: (messages: readonly StoredMessage[]) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const take = (messages: readonly StoredMessage[], next: RetainedPlace | null): void => {
+      visit(messages);
+      if (next === null) resolve();
+      else context.later(() => context.broker.nextRetained(filter, next, take));
+    };
+    const { messages, next } = context.broker.firstRetained(filter);
+    take(messages, next);
+  });
 }
 
 function factsOf({ topic, frame, version, receivedAtMs, expiresAtMs }: StoredMessage): RetainedFacts {
