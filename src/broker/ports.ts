@@ -268,6 +268,8 @@ export type QueueMessage =
   | {
       readonly kind: 'pull';
       readonly ticket: number;
+      /** Who asks: what is not for it is passed over. */
+      readonly session: number;
       /** Which indexes, and from where on if that is further than the group's own position. */
       readonly filters: FilterPositions;
       /** Of each group: the position, and how many messages from there on are to be passed over. */
@@ -366,6 +368,8 @@ export interface AppendRequest {
   partition: number;
   /** Of QoS 2 runs of a durable session: its number, by which repetitions are known. 0 else. */
   session: number;
+  /** The durable session that published it and, by No Local, does not get it; 0: whoever is subscribed gets it. */
+  notFor: number;
   space: number;
   bytes: Uint8Array;
   offset: number;

@@ -6,7 +6,7 @@ import type { PeerMessage } from '../broker/ports.js';
   What crosses rings: a closed catalogue. Numbers are 32-bit, in the machine's order (both ends are this process).
 
   RUN       frames for the receivers of another shard; the hot one, no encoding at all:
-            a head of twelve words (RUN_*), `shift` bytes, then the frames to the end of the record
+            a head of fourteen words (RUN_*), `shift` bytes, then the frames to the end of the record
             shift (0 to 3) gives the frames the same place modulo 4 as where they came from, so that they copy by words
   APPEND    frames for the log of another shard, in the same form (APPEND_*)
   APPENDED  the answers to APPENDs of one turn: pairs of ticket and outcome, to the end of the record
@@ -36,7 +36,9 @@ export const APPEND_SESSION = 8;
 /** Of both. */
 export const HEAD_PUBLISHER_HASH = 10;
 export const HEAD_TENANT = 11;
-export const HEAD_WORDS = 12;
+/** Of APPEND; 53 bits in two words, low one first. */
+export const APPEND_NOT_FOR = 12;
+export const HEAD_WORDS = 14;
 export const HEAD_BYTES: number = HEAD_WORDS * 4;
 
 const WORD = 2 ** 32;

@@ -5,6 +5,7 @@ import type { SpaceId } from '../transport/ports.js';
 import {
   ACCEPTED_HEAD_BYTES,
   ACCEPTED_TAG,
+  APPEND_NOT_FOR,
   APPEND_PARTITION,
   APPEND_SESSION,
   APPEND_STREAM,
@@ -67,7 +68,7 @@ export class InboundLink {
   /** Spaces of assembled runs, until `release`. */
   readonly #passing: SpaceId[] = [];
   readonly #run: ForwardedRun = { ...newFrames(), sharedGroup: NO_GROUP, logGroup: NOT_LOGGED, sequence: 0 };
-  readonly #request: AppendRequest = { ...newFrames(), ticket: 0, stream: 0, partition: 0, session: 0 };
+  readonly #request: AppendRequest = { ...newFrames(), ticket: 0, stream: 0, partition: 0, session: 0, notFor: 0 };
 
   constructor(peer: number, memory: SharedArrayBuffer, spaces: Spaces, sink: EnvelopeSink) {
     this.peer = peer;
@@ -152,6 +153,7 @@ export class InboundLink {
     request.stream = words[word + APPEND_STREAM];
     request.partition = words[word + APPEND_PARTITION];
     request.session = longAt(words, word + APPEND_SESSION);
+    request.notFor = longAt(words, word + APPEND_NOT_FOR);
     this.#sink.onAppend(this.peer, request);
   }
 

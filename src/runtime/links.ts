@@ -11,6 +11,7 @@ import {
 } from '../broker/ports.js';
 import { ringDoorbell } from '../ring/doorbell.js';
 import {
+  APPEND_NOT_FOR,
   APPEND_PARTITION,
   APPEND_SESSION,
   APPEND_STREAM,
@@ -158,6 +159,7 @@ export class Links implements PeerLinks, RunLinks {
     head[APPEND_STREAM] = request.stream;
     head[APPEND_PARTITION] = request.partition;
     setLong(head, APPEND_SESSION, request.session);
+    setLong(head, APPEND_NOT_FOR, request.notFor);
     const link = this.#outboundTo(to);
     const dropped = link.droppedMessages;
     const isFree = this.#sendFrames(to, ENVELOPE.append, request);

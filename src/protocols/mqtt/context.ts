@@ -111,6 +111,7 @@ export class MqttContext {
       stream: 0,
       partition: 0,
       session: 0,
+      notFor: 0,
     },
     ...{ space: 0, bytes: new Uint8Array(0), offset: 0, length: 0 },
   };

@@ -9,6 +9,7 @@ import type { MqttContext } from './context.js';
 import { forgetReceived as forgetReceivedRow, receive } from './durable/received-ids.js';
 import { drop, finish, settle } from './log-settle.js';
 import type { PendingRun } from './pending-runs.js';
+import { planOf } from './plan.js';
 import { reasonFor, retainLast, routeOf, spread } from './publish.js';
 import { fixedHeaderLength, frameLength, packetIdOf } from './publish-frame.js';
 import { appendFrame, appendPlainRun } from './record.js';
@@ -169,6 +170,8 @@ function logStretch(
   pending.users = 1; // This call.
   if (route.shared.length > 0 && pending.session !== null) pending.publisherHash = publisherHashOf(pending.session);
   if (run.qos === 2) pending.sessionUid = pending.session?.durable?.uid ?? 0;
+  const { notOwn } = planOf(context, route);
+  if (notOwn !== null && pending.session !== null && notOwn.has(pending.session)) pending.notFor = pending.session.durable?.uid ?? 0;
   if (connection !== null && run.qos > 0) {
     pending.ackFirstByte = run.qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
     pending.ackReason = reasonFor(run, route);
@@ -224,8 +227,8 @@ function appendHere(context: MqttContext, pending: PendingRun, target: LogTarget
   pending.recordIndex = batch.count;
   pending.commit = batch.commit;
   context.commitTimes.note(batch.commit);
-  if (hasProperties) appendFrame(batch, target, slab.bytes, offset, length, version, context.nowMs);
-  else appendPlainRun(batch, target, slab.bytes, offset, count, version, context.nowMs);
+  if (hasProperties) appendFrame(batch, target, slab.bytes, offset, length, version, context.nowMs, pending.notFor);
+  else appendPlainRun(batch, target, slab.bytes, offset, count, version, context.nowMs, pending.notFor);
   indexRun(context, pending, partition.group);
   context.pending.push(pending);
   if (target.settings.flush === 'interval' || context.limits.acknowledgesBeforeFlush) {
@@ -272,6 +275,7 @@ function request(context: MqttContext, pending: PendingRun, target: LogTarget): 
   request.stream = target.stream;
   request.partition = target.partition;
   request.session = pending.sessionUid;
+  request.notFor = pending.notFor;
   request.bytes = slab.bytes;
   request.offset = pending.offset;
   request.length = pending.length;
@@ -300,6 +304,7 @@ export function onAppend(context: MqttContext, from: ShardId, request: AppendReq
   pending.publisher = request.publisher;
   pending.publisherHash = request.publisherHash;
   pending.sessionUid = request.session;
+  pending.notFor = request.notFor;
   pending.waits = 1;
   // Settings of streams reach the shards one after another: a topic may have moved meanwhile. Its publisher tries again.
   if (target === null || target.owner !== context.broker.shard) {
@@ -370,6 +375,7 @@ function deliverPending(context: MqttContext, pending: PendingRun): void {
     run.connection = connection.id;
     run.session = pending.session;
   } else {
+    run.session = pending.session; // Also if its client has another connection by now.
     run.publisherShard = from;
     run.publisher = publisher;
   }

@@ -47,6 +47,8 @@ export class PendingRun {
   publisherHash = 0;
   /** Of a QoS 2 publish of a session that outlives its connection: the session's number. 0 else. */
   sessionUid = 0;
+  /** Number of the session that published it and does not get it, by No Local; 0: none. */
+  notFor = 0;
   /** PUBACK or PUBREC; NO_ACK. */
   ackFirstByte: number = NO_ACK;
   ackReason = 0;
@@ -117,6 +119,7 @@ export class PendingRuns {
     run.connection = null;
     run.session = null;
     run.sessionUid = 0;
+    run.notFor = 0;
     run.publisherHash = 0;
     run.from = OWN_SHARD;
     run.ackFirstByte = NO_ACK;

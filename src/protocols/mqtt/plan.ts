@@ -55,6 +55,8 @@ export interface Plan {
   readonly isUnheard: boolean;
   /** A topic that clients do not publish to as to others: only the server writes it, or its messages are delayed. */
   readonly isSetApart: boolean;
+  /** Subscribers of this shard who do not get what they publish themselves; null: all do. */
+  readonly notOwn: ReadonlySet<MqttSession> | null;
   readonly lists: readonly ListId[];
 }
 
@@ -87,8 +89,13 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
   const acknowledged = new Map<string, Group>();
   const special: Receiver<MqttSession>[] = [];
   let denied = 0;
+  let notOwn: Set<MqttSession> | null = null;
   for (const receiver of route.receivers) {
     const session = receiver.subscriber;
+    if (receiver.noLocal) {
+      notOwn ??= new Set();
+      notOwn.add(session);
+    }
     if (session.slot >= 0 && isKeptFrom(context, session, route)) {
       denied += 1;
       continue;
@@ -116,6 +123,7 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
     zero: zeroGroups,
     acknowledged: [...acknowledged.values()],
     special,
+    notOwn,
     topicHash: route.shared.length === 0 ? 0 : topicHashOf(route.topic),
     denied,
     isUnheard: route.receivers.length === 0 && route.shards.length === 0 && route.shared.length === 0,

@@ -8,6 +8,7 @@ import type { PublishView } from './decode-publish.js';
     mqtt:qos        '0' or '2'; 1 is not said             mq:expires-at         milliseconds since the epoch, decimal
     mqtt:retain     '1'; 0 is not said                    mqtt:payload-format   '0' or '1'
     mqtt:topic      where the key is not the topic        content-type, mqtt:reply-to, mqtt:corr
+    mqtt:not-for    number of the session that published it under No Local, decimal
     mq:deliver-at   of a delayed message: when it is due, milliseconds since the epoch; mq:publisher and
                     mq:tenant: the client that sent it, and its tenant (not said: default)
     any other name  a user property, in order. One whose name is taken or reserved is written behind `mq:user:`
@@ -18,6 +19,7 @@ export const HEADER = {
   qos: 'mqtt:qos',
   retain: 'mqtt:retain',
   topic: 'mqtt:topic',
+  notFor: 'mqtt:not-for',
   payloadFormat: 'mqtt:payload-format',
   expiresAt: 'mq:expires-at',
   contentType: 'content-type',

@@ -29,12 +29,13 @@ export function appendPlainRun(
   count: number,
   version: 4 | 5,
   nowMs: number,
+  notFor: number,
 ): void {
   const first = bytes[offset];
   const qos = (first >> 1) & 3;
   const { key } = target;
   const { writer } = batch;
-  const block = plainHeaders(qos, first & 1, target, bytes, offset);
+  const block = plainHeaders(qos, first & 1, target, bytes, offset, notFor);
   let position = offset;
   const behindTopic = (qos > 0 ? 2 : 0) + (version === 5 ? 1 : 0); // Packet id; a properties length of 0.
   for (let i = 0; i < count; i += 1) {
@@ -59,10 +60,11 @@ export function appendFrame(
   length: number,
   version: 4 | 5,
   nowMs: number,
+  notFor = 0,
 ): void {
   decodePublishProperties(bytes, offset, length, version, view);
   headers.begin();
-  addFlags(view.qos, view.isRetained ? 1 : 0, target, bytes, offset);
+  addFlags(view.qos, view.isRetained ? 1 : 0, target, bytes, offset, notFor);
   headers.addProperties(view, bytes, nowMs);
   headers.finish();
   const { key } = target;
@@ -118,17 +120,25 @@ export function appendTombstone(batch: OpenBatch, key: Uint8Array, nowMs: number
 }
 
 /** Null: QoS 1 and nothing else to say, as most are. */
-function plainHeaders(qos: number, retain: number, target: LogTarget, bytes: Uint8Array, offset: number): RecordHeaders | null {
-  if (qos === 1 && retain === 0 && target.keyIsTopic) return null;
+function plainHeaders(
+  qos: number,
+  retain: number,
+  target: LogTarget,
+  bytes: Uint8Array,
+  offset: number,
+  notFor: number,
+): RecordHeaders | null {
+  if (qos === 1 && retain === 0 && target.keyIsTopic && notFor === 0) return null;
   headers.begin();
-  addFlags(qos, retain, target, bytes, offset);
+  addFlags(qos, retain, target, bytes, offset, notFor);
   headers.finish();
   return headers;
 }
 
-function addFlags(qos: number, retain: number, target: LogTarget, bytes: Uint8Array, offset: number): void {
+function addFlags(qos: number, retain: number, target: LogTarget, bytes: Uint8Array, offset: number, notFor: number): void {
   if (qos !== 1) headers.addText(HEADER.qos, String(qos));
   if (retain === 1) headers.addText(HEADER.retain, '1');
+  if (notFor > 0) headers.addText(HEADER.notFor, String(notFor));
   if (target.keyIsTopic) return;
   const body = offset + fixedHeaderLength(bytes, offset);
   headers.add(HEADER.topic, bytes, body + 2, (bytes[body] << 8) | bytes[body + 1]);
@@ -144,6 +154,8 @@ export interface LoggedMessage {
   readonly frame: Uint8Array;
   /** Milliseconds since the epoch; 0: never. */
   readonly expiresAtMs: number;
+  /** The durable session that published it and does not get it, by No Local; 0: none. */
+  readonly notFor: number;
   readonly receivedAtMs: number;
   /** Of a delayed message: who sent it, and its tenant. */
   readonly publisher: string;
@@ -158,7 +170,7 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
   const topic = found.topic ?? (batch.keyLength > 0 ? bytes.subarray(batch.keyOffset, batch.keyOffset + batch.keyLength) : null);
   if (topic === null) return null;
   const payload = bytes.subarray(batch.valueOffset, batch.valueOffset + batch.valueLength);
-  const { qos, retain, expiresAtMs, publisher, tenant } = found;
+  const { qos, retain, expiresAtMs, notFor, publisher, tenant } = found;
   const properties = found.propertiesLength === 0 ? NOTHING : found.encodeProperties(nowMs);
   const frame = buildPublish({
     version: 5,
@@ -170,7 +182,7 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
     properties,
     payload,
   });
-  return { topic, qos, retain, frame, expiresAtMs, receivedAtMs: batch.timestamp, publisher, tenant };
+  return { topic, qos, retain, frame, expiresAtMs, notFor, receivedAtMs: batch.timestamp, publisher, tenant };
 }
 
 /** Most are: QoS 1, the key is the topic, and there is nothing else to say. */
@@ -193,6 +205,7 @@ class FoundHeaders {
   qos: 0 | 1 | 2 = 1;
   retain: 0 | 1 = 0;
   expiresAtMs = 0;
+  notFor = 0;
   payloadFormat = -1;
   contentType: Uint8Array | null = null;
   responseTopic: Uint8Array | null = null;
@@ -268,6 +281,12 @@ function readHeaders(bytes: Uint8Array, offset: number, count: number): FoundHea
   return found;
 }
 
+/** 0 where it is none above it. */
+function decimalOf(value: Uint8Array): number {
+  const number = Number(Buffer.from(value.buffer, value.byteOffset, value.length).toString());
+  return Number.isSafeInteger(number) && number > 0 ? number : 0;
+}
+
 function takeHeader(found: FoundHeaders, nameBytes: Uint8Array, value: Uint8Array): void {
   const name = Buffer.from(nameBytes.buffer, nameBytes.byteOffset, nameBytes.length).toString();
   if (!isReservedHeader(name)) {
@@ -288,11 +307,12 @@ function takeHeader(found: FoundHeaders, nameBytes: Uint8Array, value: Uint8Arra
     case HEADER.payloadFormat:
       if (digit === 0 || digit === 1) found.payloadFormat = digit;
       break;
-    case HEADER.expiresAt: {
-      const ms = Number(Buffer.from(value.buffer, value.byteOffset, value.length).toString());
-      if (Number.isSafeInteger(ms) && ms > 0) found.expiresAtMs = ms;
+    case HEADER.expiresAt:
+      found.expiresAtMs = decimalOf(value);
       break;
-    }
+    case HEADER.notFor:
+      found.notFor = decimalOf(value);
+      break;
     case HEADER.contentType:
       found.contentType = value;
       break;

@@ -38,6 +38,7 @@ function pullFrom(context: MqttContext, session: MqttSession, durable: DurableSe
   context.broker.sendQueueMessage(owner, {
     kind: 'pull',
     ticket,
+    session: durable.uid,
     filters: [...durable.filters].map(([filter, since]): readonly [string, (readonly [number, number])[]] => [filter, [...since]]),
     from,
     messagesMax: PULL_MESSAGES,

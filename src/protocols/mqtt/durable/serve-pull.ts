@@ -11,6 +11,8 @@ type PulledGroup = Extract<QueueMessage, { kind: 'pulled' }>['groups'][number];
 
 const SEQUENCES_FIRST = 1024;
 const SKIP_STEP = 16_384;
+/** No session has this number. */
+const NOBODY = 0;
 
 /** Frames and their sequences on the way to a session. One serves all questions of a shard: it is empty between them. */
 export class PullAnswer {
@@ -62,7 +64,7 @@ export function onPull(context: MqttContext, from: ShardId, message: Pull): void
     const before = answer.count;
     const start = skip === 0 ? position : positionBehind(log, message.filters, position, skip);
     const wanted = wantedOf(log, message.filters, start, messagesRoom);
-    const taken = log.readRecords(wanted.sequences, 0, wanted.count, bytesRoom, collect(context, answer));
+    const taken = log.readRecords(wanted.sequences, 0, wanted.count, bytesRoom, collect(context, answer, message.session));
     const isCaughtUp = taken === wanted.count && !wanted.isCut;
     const next = isCaughtUp ? Math.max(start, log.nextSequence) : taken === 0 ? start : wanted.sequences[taken - 1] + 1;
     answer.groups.push([id, answer.count - before, next, isCaughtUp]);
@@ -86,19 +88,24 @@ function positionBehind(log: GroupLog, filters: Pull['filters'], start: Sequence
 export function onFetch(context: MqttContext, from: ShardId, { ticket, group, sequences }: Fetch): void {
   const answer = context.pullAnswer;
   const log = context.journal.group(group);
-  log?.readRecords(Float64Array.from(sequences), 0, sequences.length, Number.POSITIVE_INFINITY, collect(context, answer));
+  log?.readRecords(Float64Array.from(sequences), 0, sequences.length, Number.POSITIVE_INFINITY, collect(context, answer, NOBODY));
   answer.groups.push([group, answer.count, 0, false]);
   answer.send(context, from, ticket);
 }
 
-function collect(context: MqttContext, answer: PullAnswer): (sequence: Sequence, partition: number, batch: RecordBatch) => boolean {
+/** @param session for which they are. */
+function collect(
+  context: MqttContext,
+  answer: PullAnswer,
+  session: number,
+): (sequence: Sequence, partition: number, batch: RecordBatch) => boolean {
   return (sequence, _partition, batch) => {
     if (isPlainRecord(batch)) {
       if (addPlainRecord(answer.frames, batch)) answer.added(sequence);
       return true;
     }
     const message = messageOf(batch, context.nowMs);
-    if (message === null) return true;
+    if (message === null || (message.notFor > 0 && message.notFor === session)) return true;
     if (message.expiresAtMs > 0 && message.expiresAtMs <= context.nowMs) {
       context.counts[DROP.expired] += 1;
       return true;

@@ -7,6 +7,8 @@ import { type Stage, startProving } from './prove.js';
 
 const prove = startProving();
 
+const MISSED = { cmd: 'publish', payload: 'missed', qos: 1, dup: false, retain: false } as const;
+
 async function publishAll(stage: Stage, ...topics: readonly string[]): Promise<void> {
   const publisher = await stage.connect();
   for (const topic of topics) await publisher.publish(topic, topic);
@@ -207,6 +209,36 @@ prove(
     await other.message();
     await (await stage.connect()).publish(stage.name('a'), 'foreign');
     assert.equal((await again.message()).payload.toString(), 'foreign');
+  },
+);
+
+prove(
+  '5.0 MQTT-3.8.3-3: what a client publishes while it still catches up with what it missed does not come to it from the log',
+  async (stage) => {
+    const topic = stage.name('a');
+    const first = await stage.keep('client', { properties: { receiveMaximum: 2 } });
+    await first.subscribe(topic, { qos: 2, nl: true });
+    await first.leave();
+    const publisher = await stage.connect();
+    // More than a session takes from the log at once: its cursor stays behind while nothing is acknowledged.
+    const count = 1500;
+    for (let i = 0; i < count; i += 500) {
+      const burst = Array.from({ length: 500 }, (_, n) => ({ ...MISSED, topic, messageId: n + 1 }));
+      publisher.say(...burst);
+      for (const { messageId } of burst) await publisher.hear('puback', { messageId });
+    }
+    const back = await stage.keep('client', { properties: { receiveMaximum: 2 } });
+    const held = [await back.hear('publish'), await back.hear('publish')];
+    for (const qos of [1, 2, 1] as const) await back.publish(topic, 'own', { qos });
+    await back.publish(topic, 'own', { properties: { contentType: 'x' } });
+    for (const { messageId } of held) back.say({ cmd: 'puback', messageId: messageId as number });
+    for (let i = 2; i < count; i += 1) assert.equal((await back.message()).payload.toString(), 'missed');
+    await publisher.publish(topic, 'last');
+    assert.equal((await back.message()).payload.toString(), 'last');
+    await back.quiet();
+    back.drop();
+    const again = await stage.keep('client');
+    await again.quiet();
   },
 );
 
