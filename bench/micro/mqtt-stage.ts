@@ -1,5 +1,7 @@
 import { generate, type Packet } from 'mqtt-packet';
-import { noBans, openAuthenticator, openRights } from '../../src/auth/open.js';
+import { RulesBook } from '../../src/auth/acl/rules-book.js';
+import { BanTable } from '../../src/auth/bans/ban-table.js';
+import { openAuthenticator } from '../../src/auth/open.js';
 import { assert } from '../../src/base/assert.js';
 import { SystemClock } from '../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../src/base/logger.js';
@@ -135,8 +137,8 @@ export class MqttStage {
       log: SILENT_LOGGER,
       metrics: new ShardMetrics(),
       authenticator: openAuthenticator(),
-      rights: openRights(),
-      bans: noBans(),
+      rights: new RulesBook(),
+      bans: new BanTable(),
       delayed: new DelayedMessages(NO_JOURNAL, 0),
       quotas: NO_LIMITS,
       overload: { lagMaxMs: Number.POSITIVE_INFINITY, memoryMaxBytes: 1, memoryBytes: () => 0 },

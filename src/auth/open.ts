@@ -1,4 +1,4 @@
-import { ANONYMOUS, type Authenticator, type BanBook, type ConnectFacts, type Identity, type RightsBook, UNLIMITED } from './ports.js';
+import { ANONYMOUS, type Authenticator, type ConnectFacts, type Identity } from './ports.js';
 
 /* A node without authentication: everybody comes in as nobody, and may everything. */
 
@@ -23,12 +23,4 @@ export function openAuthenticator(): Authenticator {
     letGo() {},
     onIdentityChanged() {},
   };
-}
-
-export function openRights(): RightsBook {
-  return { version: 1, compile: () => UNLIMITED, onChanged: () => {} };
-}
-
-export function noBans(): BanBook {
-  return { banOf: () => null, onAdded: () => {} };
 }

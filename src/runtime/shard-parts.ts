@@ -1,4 +1,3 @@
-import { noBans, openRights } from '../auth/open.js';
 import { UserBook } from '../auth/user-book.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
@@ -17,6 +16,7 @@ import { ShardMetrics } from '../telemetry/metrics/shard-metrics.js';
 import { NativeTransport } from '../transport/native/native-transport.js';
 import { NodeTransport } from '../transport/node/node-transport.js';
 import type { Transport } from '../transport/ports.js';
+import { AccessBooks } from './access-books.js';
 import { AuthLink } from './auth-link.js';
 import { Connections } from './connections.js';
 import { applySettings, durableLogs, openJournal } from './journal-parts.js';
@@ -49,6 +49,7 @@ export interface ShardParts {
   readonly auth: AuthLink;
   readonly connections: Connections;
   readonly origins: Origins;
+  readonly access: AccessBooks;
 }
 
 /** Index of the MQTT engine in `connections`. */
@@ -94,6 +95,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     clock,
   });
   const origins = new Origins();
+  const access = new AccessBooks(catalogue);
   const mqtt = new MqttEngine({
     transport,
     broker,
@@ -106,8 +108,8 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     metrics,
     shardCount: handOver.peers.length,
     authenticator: auth,
-    rights: openRights(),
-    bans: noBans(),
+    rights: access.rules,
+    bans: access.bans,
     quotas: nodeQuotas(handOver),
     overload: overloadLimits(settings),
     originOf: (connection) => origins.of(connection),
@@ -130,7 +132,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   journal.onFlushed = (milliseconds) => metrics.observe(HISTOGRAM.walFsync, milliseconds);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
   const connections = new Connections([mqtt]);
-  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, auth, connections, origins };
+  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, auth, connections, origins, access };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {

@@ -65,7 +65,8 @@ export class Shard {
     catalogue.onStreams = (streams, deleted) => this.#takeStreams(streams, deleted);
     this.#post = post;
     this.#parts = buildShard(handOver, catalogue, post);
-    const { cells, links, journal, mqtt, auth } = this.#parts;
+    const { cells, links, journal, mqtt, auth, access } = this.#parts;
+    catalogue.onAccess = () => this.#onCommit(() => access.commit());
     auth.inTurn = (run) => this.#onCommit(run);
     journal.onCommitted = (commit) => this.#onCommit(() => mqtt.onCommitted(commit));
     journal.onFailed = (commit, why) => this.#onCommit(() => mqtt.onCommitFailed(commit, why));

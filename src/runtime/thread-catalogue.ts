@@ -1,8 +1,8 @@
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamId } from '../journal/ports.js';
-import type { ResourceRecord } from '../metadata/catalogue/resources.js';
+import type { ResourceKind, ResourceRecord } from '../metadata/catalogue/resources.js';
 import { TENANT_DEFAULT } from '../metadata/catalogue/resources.js';
-import { CatalogueView } from '../metadata/catalogue/view.js';
+import { CatalogueView, type ViewListener } from '../metadata/catalogue/view.js';
 import type { CatalogueReader } from '../metadata/ports.js';
 
 /** There are fewer: metadata/catalogue/limits.ts. */
@@ -15,11 +15,14 @@ export class ThreadCatalogue {
   onStreams: (streams: readonly StreamDefinition[], deleted: readonly StreamId[]) => void = () => {};
   /** A tenant came, changed or went. */
   onTenants: () => void = () => {};
+  /** Rules of access or bans changed, after each of them was told to those that follow. */
+  onAccess: () => void = () => {};
   readonly #view = new CatalogueView();
   #streams: readonly StreamDefinition[] = [];
   #deletedNow: StreamId[] = [];
   #hasNewStreams = false;
   #hasNewTenants = false;
+  #hasNewAccess = false;
 
   constructor() {
     this.#view.onChange('stream', () => {
@@ -28,6 +31,10 @@ export class ThreadCatalogue {
     this.#view.onChange('tenant', () => {
       this.#hasNewTenants = true;
     });
+    for (const kind of ['acl-rule', 'ban'] as const)
+      this.#view.onChange(kind, () => {
+        this.#hasNewAccess = true;
+      });
     this.#view.onChange('deleted-stream', (change) => {
       this.#hasNewStreams = true;
       if (change !== 'reset' && change.record !== null) this.#deletedNow.push(change.record.id);
@@ -58,6 +65,11 @@ export class ThreadCatalogue {
     return this.#streams.find((stream) => stream.name === name && stream.tenant === TENANT_DEFAULT);
   }
 
+  /** Hears of each change of the kind. */
+  follow<K extends ResourceKind>(kind: K, listener: ViewListener<K>): void {
+    this.#view.onChange(kind, listener);
+  }
+
   /** All of it. */
   load(chunks: readonly Uint8Array[]): void {
     this.#view.load(chunks);
@@ -73,9 +85,13 @@ export class ThreadCatalogue {
 
   #maybeTell(): void {
     if (this.#hasNewStreams) this.#tellStreams();
-    if (!this.#hasNewTenants) return;
-    this.#hasNewTenants = false;
-    this.onTenants();
+    if (this.#hasNewTenants) {
+      this.#hasNewTenants = false;
+      this.onTenants();
+    }
+    if (!this.#hasNewAccess) return;
+    this.#hasNewAccess = false;
+    this.onAccess();
   }
 
   #tellStreams(): void {

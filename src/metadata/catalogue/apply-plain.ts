@@ -8,8 +8,8 @@ import {
   SCRAM_KEYS_MAX,
   SQL_LENGTH_MAX,
 } from './limits.js';
-import type { KeyByKind, ValueByKind } from './resources.js';
-import { faultOfControls, faultOfFilter, faultOfJson, faultOfLength, faultOfName, faultOfRange } from './syntax.js';
+import type { KeyByKind, Principal, ValueByKind } from './resources.js';
+import { faultOfControls, faultOfFilter, faultOfJson, faultOfLength, faultOfName, faultOfNetwork, faultOfRange } from './syntax.js';
 
 /* Resources that stand alone: they are put and deleted as they are, if their fields are well and their tenant is there. */
 
@@ -27,7 +27,7 @@ const CHECKS: { readonly [K in PlainKind]: Check<K> } = {
   'acl-rule': (edit, value) =>
     edit.faultOfTenant(value.tenant) ??
     faultOfName('name', value.name) ??
-    (value.principal.kind === 'any' ? faultOfAny(value.principal.value) : faultOfName('principal', value.principal.value)) ??
+    faultOfPrincipal(value.principal) ??
     faultOfFilter('filter', value.filter) ??
     (value.actions.length === 0 ? refuse('invalid', 'actions: there is none') : faultOfSet('actions', value.actions)) ??
     faultOfSet('qos', value.qos) ??
@@ -35,6 +35,7 @@ const CHECKS: { readonly [K in PlainKind]: Check<K> } = {
   ban: (edit, value) =>
     edit.faultOfTenant(value.tenant) ??
     faultOfName('value', value.value) ??
+    (value.kind === 'address' ? faultOfNetwork('value', value.value) : null) ??
     faultOfLength('reason', value.reason, COMMENT_LENGTH_MAX) ??
     faultOfLength('by', value.by, NAME_LENGTH_MAX),
   'retained-settings': (edit, value) => edit.faultOfTenant(value.tenant),
@@ -87,8 +88,9 @@ function faultOfScope(edit: Edit, scope: number): Refused | null {
   return node === null || node.state === 'removed' ? refuse('not-found', `there is no node ${scope}`) : null;
 }
 
-function faultOfAny(value: string): Refused | null {
-  return value === '' ? null : refuse('invalid', 'principal: "any" has no value');
+function faultOfPrincipal({ kind, value }: Principal): Refused | null {
+  if (kind === 'any') return value === '' ? null : refuse('invalid', 'principal: "any" has no value');
+  return faultOfName('principal', value) ?? (kind === 'address' ? faultOfNetwork('principal', value) : null);
 }
 
 function faultOfSet(field: string, values: readonly (string | number)[]): Refused | null {

@@ -1,3 +1,4 @@
+import { parseNetwork } from '../../base/ip-network.js';
 import type { Refused } from './commands.js';
 import { refuse } from './edit.js';
 import { FILTER_LENGTH_MAX, JSON_LENGTH_MAX, KEY_TEMPLATE_LENGTH_MAX, NAME_LENGTH_MAX } from './limits.js';
@@ -38,6 +39,12 @@ export function faultOfRange(field: string, value: number, from: number, to: num
 export function faultOfStreamName(text: string): Refused | null {
   if (LEGAL_STREAM_NAME.test(text) && text !== '.' && text !== '..') return null;
   return refuse('invalid', 'name: this is no name for a stream: letters, digits, . _ - (at most 249)');
+}
+
+/** An address, or a network as 10.0.0.0/8. */
+export function faultOfNetwork(field: string, text: string): Refused | null {
+  if (parseNetwork(text) !== null) return null;
+  return refuse('invalid', `${field}: ${JSON.stringify(text.slice(0, NAME_LENGTH_MAX))} is no address and no network, such as 10.0.0.0/8`);
 }
 
 /** A topic filter, MQTT 5.0 §4.7. */

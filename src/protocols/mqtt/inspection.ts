@@ -1,3 +1,4 @@
+import { matchesGlob } from '../../base/glob.js';
 import { plainFilter } from '../../base/tenant-names.js';
 import type { ShardId, SubscribeRequest } from '../../broker/ports.js';
 import type { GroupId, Sequence } from '../../journal/ports.js';
@@ -7,7 +8,6 @@ import type { MqttContext } from './context.js';
 import type { DurableSession } from './durable/durable-session.js';
 import { wantedOf } from './durable/serve-pull.js';
 import { whenDurable } from './durable/turn.js';
-import { matchesGlob } from './glob.js';
 import { FirstKeys } from './operator/first-keys.js';
 import { EXPIRY_NEVER, type MqttSession } from './session.js';
 import { endSession } from './session-end.js';

@@ -1,8 +1,8 @@
+import { matchesGlob } from '../../../base/glob.js';
 import { sessionKey } from '../../../base/tenant-names.js';
 import { endConnection } from '../close.js';
 import { REASON } from '../constants.js';
 import type { MqttContext } from '../context.js';
-import { matchesGlob } from '../glob.js';
 import { EXPIRY_NEVER, type MqttSession } from '../session.js';
 import { FirstKeys } from './first-keys.js';
 

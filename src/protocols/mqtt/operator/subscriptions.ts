@@ -1,9 +1,9 @@
+import { matchesGlob } from '../../../base/glob.js';
 import { isRoutingName, plainFilter, routingFilter, sessionKey } from '../../../base/tenant-names.js';
 import type { SubscribeRequest, SubscriptionOptions } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
 import { addFilters, dropFilter } from '../durable/life.js';
 import { noteRecord, whenDurable } from '../durable/turn.js';
-import { matchesGlob } from '../glob.js';
 import type { MqttSession } from '../session.js';
 import { checkFilter, parseShared } from '../topic-syntax.js';
 import { filterMatches } from './filter-matches.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { matchesGlob } from '../../../src/protocols/mqtt/glob.js';
+import { matchesGlob } from '../../src/base/glob.js';
 
 test('glob: a star stands for any characters, a question mark for one, all else for itself', () => {
   const matching = [
