@@ -21,7 +21,14 @@ export class BrokerUnderTest {
   /** @throws with what the broker wrote if it does not get ready. */
   static async start(): Promise<BrokerUnderTest> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robust-bench-'));
-    const settings = ['mqtt.tcp.port=0', 'mqtt.ws.port=0', 'grpc.port=0', `data_path=${dataPath}`].flatMap((setting) => ['--set', setting]);
+    const settings = [
+      'mqtt.tcp.port=0',
+      'mqtt.ws.port=0',
+      'mqtt.tls.port=0',
+      'mqtt.wss.port=0',
+      'grpc.port=0',
+      `data_path=${dataPath}`,
+    ].flatMap((setting) => ['--set', setting]);
     const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     const listening = new Promise<RegExpExecArray>((resolve, reject) => {

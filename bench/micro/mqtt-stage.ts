@@ -194,7 +194,14 @@ export class MqttStage {
       ...{ kind: 'node', commands, arena: this.#arena, rows: this.#rows, topicsMax: 1, topicGenerations: new Int32Array(1) },
       ...{ activity: new Int32Array(CONNECTIONS_MAX), counters: new Float64Array(COUNTERS_COUNT) },
       ...{ start: unused, submit: () => undefined, now: () => 0, adopt: unused, acceptFrom: unused, connect: unused, openVirtual: unused },
-      ...{ pushVirtual: unused, acknowledgeOutput: unused, closeVirtual: unused, peerOf: () => ({ address: '127.0.0.1', port: 1 }) },
+      ...{
+        pushVirtual: unused,
+        acknowledgeOutput: unused,
+        closeVirtual: unused,
+        takeSocket: unused,
+        refuse: unused,
+        peerOf: () => ({ address: '127.0.0.1', port: 1 }),
+      },
       ...{
         outputBytesOf: () => 0,
         registerSpace: unused,

@@ -102,6 +102,18 @@ napi_value listen(napi_env env, napi_callback_info info) {
   return pair;
 }
 
+// (path, mode, tag) => listener or -errno
+napi_value listenUnix(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  AcceptorBinding* binding = AcceptorBinding::of(arguments);
+  if (binding == nullptr) return nullptr;
+  std::string path = arguments.text(0);
+  uint32_t mode = static_cast<uint32_t>(arguments.integer(1, 0, 0777));
+  int32_t tag = static_cast<int32_t>(arguments.integer(2, INT32_MIN, INT32_MAX));
+  if (!arguments.isGood()) return nullptr;
+  return toNumber(env, binding->acceptor().listenUnix(path.c_str(), mode, tag));
+}
+
 napi_value closeListener(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   AcceptorBinding* binding = AcceptorBinding::of(arguments);
@@ -130,6 +142,7 @@ napi_value close(napi_env env, napi_callback_info info) {
 napi_value defineAcceptor(napi_env env) {
   const napi_property_descriptor properties[] = {
       {"listen", nullptr, listen, nullptr, nullptr, nullptr, napi_default_method, nullptr},
+      {"listenUnix", nullptr, listenUnix, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"closeListener", nullptr, closeListener, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"retry", nullptr, retry, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"close", nullptr, close, nullptr, nullptr, nullptr, napi_default_method, nullptr},

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -58,6 +60,31 @@ int32_t Acceptor::listen(const char* address, bool isV6, uint16_t& port, int32_t
     return -error;
   }
   port = ntohs(isV6 ? name.v6.sin6_port : name.v4.sin_port);
+  return add(fd, tag);
+}
+
+int32_t Acceptor::listenUnix(const char* path, uint32_t mode, int32_t tag) {
+  sockaddr_un name;
+  std::memset(&name, 0, sizeof name);
+  name.sun_family = AF_UNIX;
+  size_t length = std::strlen(path);
+  if (length == 0 || length >= sizeof name.sun_path) return -ENAMETOOLONG;
+  std::memcpy(name.sun_path, path, length);
+  int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int error = ::bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ? errno : 0;
+  if (error == 0 && (::chmod(path, mode) != 0 || ::listen(fd, backlog) != 0)) {  // Nobody connects before it listens.
+    error = errno;
+    ::unlink(path);
+  }
+  if (error != 0) {
+    ::close(fd);
+    return -error;
+  }
+  return add(fd, tag);
+}
+
+int32_t Acceptor::add(int fd, int32_t tag) {
   Listener* listener = new Listener{this, fd, tag, nullptr, false};
   listener->poll = handles_.addPoll(fd, listener);
   if (listener->poll == nullptr) {

@@ -29,6 +29,8 @@ class Acceptor {
   int open();
   // A number below `listenersMax`, or -errno. `port` 0 is replaced by the one the kernel chose.
   int32_t listen(const char* address, bool isV6, uint16_t& port, int32_t tag);
+  // On a unix socket that is not there yet; `mode` as of chmod. Likewise.
+  int32_t listenUnix(const char* path, uint32_t mode, int32_t tag);
   void closeListener(int32_t listener);
   // Descriptors were freed: try again now.
   void retry();
@@ -47,6 +49,8 @@ class Acceptor {
     bool isWaiting;  // Out of descriptors: not watched until the retry.
   };
 
+  // Takes a descriptor that listens.
+  int32_t add(int fd, int32_t tag);
   void watch(Listener& listener);
   void accept(Listener& listener);
 

@@ -189,7 +189,9 @@ void Reactor::cutCarry(Connection& connection) {
   }
   if (connection.isHeld && connection.takesInput()) markReady(connection);
   if (!connection.takesInput()) output_.markDirty(connection);
-  if (connection.isVirtual && connection.isThrottled && connection.carry.length <= pushBytesMax / 2) {
+  // Also where more of a long frame is missing than its pusher has been let in with.
+  bool wantsMore = connection.carry.length <= pushBytesMax / 2 || connection.carry.length < connection.need;
+  if (connection.isVirtual && connection.isThrottled && wantsMore) {
     connection.isThrottled = false;
     notices_.push_back(Notice{VIRTUAL_READABLE, connection.id});
   }

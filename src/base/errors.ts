@@ -110,6 +110,10 @@ export const ERROR_TABLE = {
     cure: 'It is started again, and clients that are connected stay; report the log lines before this one',
   },
   'RMQ-1036': { title: 'the question is not valid', cure: 'Correct what the message says; nothing was done' },
+  'RMQ-1038': {
+    title: 'certificates or keys of a listener cannot be used',
+    cure: 'Correct the file; while the broker runs, what it had before stays in force',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -79,6 +79,8 @@ export interface NativeReactor {
 export interface NativeListening {
   /** @returns the listener's number or -errno, and the port. */
   listen(address: string, isV6: boolean, port: number, tag: number): [number, number] | undefined;
+  /** @returns the listener's number or -errno. */
+  listenUnix(path: string, mode: number, tag: number): number | undefined;
   closeListener(listener: number): void;
   /** Descriptors were freed: accept again without waiting for the next try. */
   retry(): void;

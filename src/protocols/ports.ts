@@ -16,6 +16,8 @@ export interface ProtocolEngine {
   readonly connectionOptions: ConnectionOptions;
   /** A connection was adopted (TCP) or opened (WebSocket). Whose it is and by which listener it came is asked for later: `OriginOf`. */
   onOpen(connection: ConnectionId, listenerTag: number): void;
+  /** Set by the runtime: the number of a connection was given back. */
+  onReleased: (connection: ConnectionId) => void;
   /** Rows `from` to `to - 1` of `transport.rows`, all of connections of this engine. */
   onRows(from: number, to: number): void;
   /** Before anything else of a turn: the commands of the turn before have been executed. */

@@ -1,50 +1,62 @@
 import { authorityOf } from '../base/authority.js';
 import { BrokerError } from '../base/errors.js';
-import type { Settings, TcpListenerSettings } from '../settings/schema.js';
+import type { Logger } from '../base/logger.js';
+import type { ShardId } from '../broker/ports.js';
+import { isTlsKind, type ListenerDefinition, listenersOf, pathOfListener } from '../settings/listener-schema.js';
+import type { Settings } from '../settings/schema.js';
 import { NativeAcceptor } from '../transport/native/native-acceptor.js';
 import { NodeAcceptor } from '../transport/node/node-acceptor.js';
 import { type Acceptor, COUNTER, COUNTERS_COUNT, type OnAccepted } from '../transport/ports.js';
+import { claimSocketPath, removeSocket } from '../transport/socket-path.js';
 import { chooseWsEngine, type WsEngineChoice } from '../transport/websocket/choose-engine.js';
 import { claimPort } from '../transport/websocket/claim-port.js';
-import type { TcpListenerHandOver, WebSocketHandOver } from './orders.js';
+import { ListenerCells, tagsMaxOf } from './listener-cells.js';
+import type { ListenerHandOver, ShardHandOver } from './orders.js';
+import { TlsFiles } from './tls/tls-files.js';
 
-const TAG_MQTT_TCP = 1;
-const TAG_MQTT_WS = 2;
-/** No listener of an acceptor. */
+/** No listener of the acceptor: uWebSockets.js listens by itself. */
 const NONE = -1;
+const SCHEMES = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss', unix: 'unix' } as const;
 
 export interface OpenListener {
   /** As in the settings. */
   readonly name: string;
   readonly url: string;
+  /** The path of a unix socket. */
   readonly host: string;
+  /** 0: of a unix socket. */
   readonly port: number;
+  readonly isTls: boolean;
+}
+
+interface Bound {
+  readonly definition: ListenerDefinition;
+  readonly port: number;
+  listener: number;
+  readonly engine: 'uws' | 'ws' | null;
 }
 
 /**
  * The ports of the node, on the main thread. All of them are taken before any shard starts, so that a port in use is one clear
  * error and nothing is half started. With the native transport main accepts and deals; else the shards accept, on a descriptor
- * that they share.
+ * that they share. uWebSockets.js listens on each shard by itself, on a port that was claimed here.
  */
 export class Listeners {
   readonly open: OpenListener[] = [];
-  readonly webSocketChoice: WsEngineChoice | null;
-  readonly #settings: Settings;
-  readonly #tcp: Acceptor;
+  readonly certificates: TlsFiles;
+  /** Of mqtt.ws; null if it is disabled. */
+  webSocketChoice: WsEngineChoice | null = null;
+  readonly #bound: Bound[] = [];
+  readonly #acceptor: Acceptor;
+  readonly #cells: ListenerCells;
   /** Of main's acceptor, by COUNTER. */
   readonly #counters: Float64Array = new Float64Array(COUNTERS_COUNT);
-  /** Binds for the WebSocket engine that cannot bind a port together with other threads. */
-  readonly #shared: NodeAcceptor = new NodeAcceptor();
-  #tcpListener = NONE;
-  #tcpPort = 0;
-  #webSocketListener = NONE;
-  #webSocketPort = 0;
 
-  static async open(settings: Settings, transportKind: 'native' | 'node', onAccepted: OnAccepted): Promise<Listeners> {
-    const choice = settings.mqtt.ws.enabled ? await chooseWsEngine(settings.mqtt.ws.engine) : null;
-    const listeners = new Listeners(settings, transportKind, choice, onAccepted);
+  /** @throws BrokerError RMQ-1003, RMQ-1017, RMQ-1038. */
+  static async open(settings: Settings, transportKind: 'native' | 'node', log: Logger, onAccepted: OnAccepted): Promise<Listeners> {
+    const listeners = new Listeners(settings, transportKind, log, onAccepted);
     try {
-      await listeners.#bind();
+      for (const definition of listenersOf(settings.mqtt)) await listeners.#bind(definition);
     } catch (error) {
       listeners.close();
       throw error;
@@ -52,10 +64,11 @@ export class Listeners {
     return listeners;
   }
 
-  private constructor(settings: Settings, transportKind: 'native' | 'node', choice: WsEngineChoice | null, onAccepted: OnAccepted) {
-    this.#settings = settings;
-    this.webSocketChoice = choice;
-    this.#tcp = transportKind === 'native' ? NativeAcceptor.open(onAccepted, this.#counters) : new NodeAcceptor();
+  private constructor(settings: Settings, transportKind: 'native' | 'node', log: Logger, onAccepted: OnAccepted) {
+    const definitions = listenersOf(settings.mqtt);
+    this.certificates = new TlsFiles(definitions, settings.data_path, log);
+    this.#cells = ListenerCells.create(tagsMaxOf(definitions), settings.runtime.shards);
+    this.#acceptor = transportKind === 'native' ? NativeAcceptor.open(onAccepted, this.#counters) : new NodeAcceptor();
   }
 
   /** Connections that main could not accept; where shards accept, they count. */
@@ -63,73 +76,82 @@ export class Listeners {
     return this.#counters[COUNTER.acceptErrors];
   }
 
-  tcpHandOver(): TcpListenerHandOver[] {
-    if (this.#tcpListener === NONE) return [];
-    return [{ name: 'mqtt.tcp', tag: TAG_MQTT_TCP, descriptor: this.#tcp.listeningDescriptorOf(this.#tcpListener) }];
+  /** For a shard that starts. */
+  handOver(): Pick<ShardHandOver, 'listeners' | 'listenerCells' | 'tls'> {
+    return { listeners: this.#forShards(), listenerCells: this.#cells.memory, tls: this.certificates.all };
   }
 
-  webSocketHandOver(): WebSocketHandOver | null {
-    if (this.webSocketChoice === null) return null;
-    const { host, path } = this.#settings.mqtt.ws;
-    const descriptor = this.#webSocketListener === NONE ? NONE : this.#shared.listeningDescriptorOf(this.#webSocketListener);
-    return { name: 'mqtt.ws', tag: TAG_MQTT_WS, host, port: this.#webSocketPort, path, engine: this.webSocketChoice.kind, descriptor };
+  #forShards(): ListenerHandOver[] {
+    return this.#bound.map(({ definition: { tag }, port, listener, engine }) => {
+      return { tag, port, engine, descriptor: listener === NONE ? NONE : this.#acceptor.listeningDescriptorOf(listener) };
+    });
   }
 
   /**
    * A shard died, and its thread closed the descriptors that it shared with the others. Opens them anew.
-   * @returns what the other shards must accept from now. Their WebSocket engines cannot be moved to a new descriptor without
-   * ending their clients: those keep the clients they have, and the successor of the dead shard takes the new ones.
+   * @returns what the other shards must accept from now.
    */
-  reopenShared(): TcpListenerHandOver[] {
-    if (this.#webSocketListener !== NONE) {
-      this.#shared.closeListener(this.#webSocketListener);
-      this.#webSocketListener = this.#shared.listen(this.#settings.mqtt.ws.host, this.#webSocketPort, TAG_MQTT_WS).listener;
+  onShardDown(shard: ShardId): ListenerHandOver[] {
+    this.#cells.clearShard(shard);
+    if (this.#acceptor.kind === 'native') return [];
+    for (const bound of this.#bound) {
+      if (bound.listener === NONE) continue;
+      this.#acceptor.closeListener(bound.listener);
+      if (bound.definition.kind === 'unix') removeSocket(bound.definition.socket);
+      bound.listener = this.#listen(bound.definition, bound.port).listener;
     }
-    if (this.#tcpListener === NONE || this.#tcp.kind === 'native') return [];
-    this.#tcp.closeListener(this.#tcpListener);
-    this.#tcpListener = this.#tcp.listen(this.#settings.mqtt.tcp.host, this.#tcpPort, TAG_MQTT_TCP).listener;
-    return this.tcpHandOver();
+    return this.#forShards().filter(({ descriptor }) => descriptor !== NONE);
   }
 
   close(): void {
-    this.#tcp.close();
-    this.#shared.close();
+    this.#acceptor.close();
+    for (const { definition } of this.#bound) if (definition.kind === 'unix') removeSocket(definition.socket);
   }
 
-  async #bind(): Promise<void> {
-    const { tcp, ws } = this.#settings.mqtt;
-    if (tcp.enabled) {
-      const { port, listener } = named('mqtt.tcp', tcp, () => this.#tcp.listen(tcp.host, tcp.port, TAG_MQTT_TCP));
-      this.#tcpListener = listener;
-      this.#tcpPort = port;
-      this.open.push({ name: 'mqtt.tcp', url: `mqtt://${authorityOf(tcp.host, port)}`, host: tcp.host, port });
+  async #bind(definition: ListenerDefinition): Promise<void> {
+    const { name, kind, host, path, socket } = definition;
+    const engine = await this.#engineOf(definition);
+    try {
+      if (kind === 'unix') await claimSocketPath(socket);
+      const isByItself = engine === 'uws';
+      const { port, listener } = isByItself
+        ? { port: await claimPort(host, definition.port), listener: NONE }
+        : this.#listen(definition, definition.port);
+      this.#bound.push({ definition, port, listener, engine });
+      const where = kind === 'unix' ? `//${socket}` : `//${authorityOf(host, port)}${engine === null ? '' : path}`;
+      this.open.push({ name, url: `${SCHEMES[kind]}:${where}`, host: kind === 'unix' ? socket : host, port, isTls: isTlsKind(kind) });
+    } catch (error) {
+      throw renamed(definition, error);
     }
-    if (this.webSocketChoice === null) return;
-    if (this.webSocketChoice.kind === 'uws') {
-      this.#webSocketPort = await claimPort(ws.host, ws.port).catch((error: unknown) => renamed('mqtt.ws', ws, error));
-    } else {
-      const { port, listener } = named('mqtt.ws', ws, () => this.#shared.listen(ws.host, ws.port, TAG_MQTT_WS));
-      this.#webSocketListener = listener;
-      this.#webSocketPort = port;
-    }
-    const url = `ws://${authorityOf(ws.host, this.#webSocketPort)}${ws.path}`;
-    this.open.push({ name: 'mqtt.ws', url, host: ws.host, port: this.#webSocketPort });
+  }
+
+  #listen(
+    { kind, host, socket, socket_mode, tag }: ListenerDefinition,
+    port: number,
+  ): { readonly port: number; readonly listener: number } {
+    if (kind !== 'unix') return this.#acceptor.listen(host, port, tag);
+    return { port: 0, listener: this.#acceptor.listenUnix(socket, Number.parseInt(socket_mode, 8), tag) };
+  }
+
+  /** What only ws can: TLS, and the header of a proxy. */
+  async #engineOf({ name, kind, engine, proxy_protocol }: ListenerDefinition): Promise<'uws' | 'ws' | null> {
+    if (kind === 'wss') return 'ws';
+    if (kind !== 'ws') return null;
+    const choice = await chooseWsEngine(proxy_protocol === 'off' ? engine : 'ws');
+    if (name === 'mqtt.ws') this.webSocketChoice = choice;
+    return choice.kind;
   }
 }
 
 /** Says in the error which listener it is about, and which setting helps. */
-function named<T>(name: string, settings: TcpListenerSettings, listen: () => T): T {
-  try {
-    return listen();
-  } catch (error) {
-    return renamed(name, settings, error);
-  }
-}
-
-function renamed(name: string, { host, port }: TcpListenerSettings, error: unknown): never {
-  if (!(error instanceof BrokerError) || error.code !== 'RMQ-1003') throw error;
-  const where = `on ${host}:${port}`;
+function renamed(definition: ListenerDefinition, error: unknown): unknown {
+  if (!(error instanceof BrokerError) || error.code !== 'RMQ-1003') return error;
+  const { name, kind, host, port, socket } = definition;
+  const where = kind === 'unix' ? `on ${socket}` : `on ${host}:${port}`;
   const why = error.message.slice(error.message.indexOf(where) + where.length);
-  const cure = `Stop the process that has the port, or set ${name}.port (0 picks a free one)`;
-  throw new BrokerError('RMQ-1003', `${where} (${name.replace('.', ' ')})${why}`, { cause: error, cure });
+  const cure =
+    kind === 'unix'
+      ? `Stop the process that has it, or set another socket in ${name}`
+      : `Stop the process that has the port, or set ${pathOfListener(definition, 'port')} (0 picks a free one)`;
+  return new BrokerError('RMQ-1003', `${where} (${name.replace('.', ' ')})${why}`, { cause: error, cure });
 }

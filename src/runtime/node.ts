@@ -5,8 +5,6 @@ import { SystemRandom } from '../base/random.js';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
-import { namedCounts, ShardMetrics } from '../telemetry/metrics/shard-metrics.js';
-import { COUNTER, COUNTERS_COUNT } from '../transport/ports.js';
 import { AuthKeeper } from './auth-keeper.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
@@ -20,16 +18,20 @@ import { QuotaMemory } from './node-quotas.js';
 import type { ShardFailure, ShardHandOver, ShardOrder } from './orders.js';
 import { levelIndexOf } from './port-logger.js';
 import type { NodeQuestion } from './questions.js';
+import { ShardCounters } from './shard-counters.js';
 import { spawnShard } from './spawn.js';
 import { spawnAuth } from './spawn-auth.js';
 import { StreamCatalogue } from './stream-catalogue.js';
 import { Supervisor } from './supervisor.js';
 import { TenantStreams } from './tenant-streams.js';
 import { ThreadCells } from './thread-cells.js';
+import type { TlsFiles } from './tls/tls-files.js';
 import { Topology } from './topology.js';
 import { chooseTransport, type TransportKind } from './transport-choice.js';
 
 const TICK_MS = 100;
+/** Files of certificates are looked at every so many ticks. */
+const LOOK_TICKS = 30;
 /** Clients have so long to take their last words before they are cut off. */
 const DRAIN_MS_MAX = 5000;
 /** A shard that was told to end and does not is ended. */
@@ -64,10 +66,7 @@ export class RunningNode {
   readonly #log: Logger;
   readonly #cells: ThreadCells;
   readonly #topology: Topology;
-  /** Of the shards' transports; kept when a shard is replaced, so that they go on counting. */
-  readonly #counterMemory: readonly SharedArrayBuffer[];
-  readonly #counters: readonly Float64Array[];
-  readonly #metrics: readonly ShardMetrics[];
+  readonly #counters: ShardCounters;
   readonly #hashSeed: number = new SystemRandom().nextU32() >>> 1;
   readonly #shape: JournalShape;
   readonly #quotas: QuotaMemory;
@@ -81,6 +80,7 @@ export class RunningNode {
   readonly #dealer: Dealer;
   readonly #descriptors: DescriptorWatch;
   readonly #listeners: Listeners;
+  #ticks = 0;
   readonly #timer: NodeJS.Timeout;
   readonly #onProcessExit = (): void => this.#endInHaste();
   /** What shards are told of the catalogue when the streams of the settings are in it; null: they are. */
@@ -100,7 +100,7 @@ export class RunningNode {
     const metadata = new MetadataLink({ settings, cells: cells.memory, shape, hasJournal, legacy }, log);
     let listeners: Listeners;
     try {
-      listeners = await Listeners.open(settings, transportKind, (tag, descriptors, count) => early.deal(tag, descriptors, count));
+      listeners = await Listeners.open(settings, transportKind, log, (tag, descriptors, count) => early.deal(tag, descriptors, count));
     } catch (error) {
       await metadata.stop();
       throw error;
@@ -110,6 +110,7 @@ export class RunningNode {
     try {
       await node.#startThreads();
       setLegacyStreamsAside(settings.data_path);
+      void listeners.certificates.provideDevelopment(Date.now()); // Behind the start: who comes before it is there waits.
     } catch (error) {
       await node.stop();
       throw error;
@@ -129,11 +130,10 @@ export class RunningNode {
     this.transportKind = transportKind;
     this.shardCount = shardCount;
     this.#listeners = listeners;
+    listeners.certificates.onChanged = (tag, material) => this.#supervisor.postToAll({ kind: 'tls', tag, material });
     this.#topology = new Topology(shardCount);
     this.#quotas = new QuotaMemory(shardCount);
-    this.#counterMemory = Array.from({ length: shardCount }, () => new SharedArrayBuffer(COUNTERS_COUNT * 8));
-    this.#counters = this.#counterMemory.map((memory) => new Float64Array(memory));
-    this.#metrics = Array.from({ length: shardCount }, () => new ShardMetrics());
+    this.#counters = new ShardCounters(shardCount);
     this.#supervisor = new Supervisor({
       topology: this.#topology,
       cells: this.#cells,
@@ -220,6 +220,11 @@ export class RunningNode {
     return this.#answers.answer(question);
   }
 
+  /** Of TLS listeners. */
+  get certificates(): TlsFiles {
+    return this.#listeners.certificates;
+  }
+
   /** Plain data. */
   status(): object {
     const shards = Array.from({ length: this.shardCount }, (_, shard) => ({
@@ -227,15 +232,15 @@ export class RunningNode {
       phase: this.#supervisor.phaseOf(shard),
       ...this.#supervisor.statusOf(shard),
       connections: this.#cells.connectionsOf(shard),
-      mqtt: namedCounts(this.#metrics[shard]),
-      transport: Object.fromEntries(Object.entries(COUNTER).map(([name, index]) => [name, this.#counters[shard][index]])),
+      ...this.#counters.statusOf(shard),
     }));
     return {
       transport: this.transportKind,
       shardRestarts: this.#supervisor.restarts,
       connectionsRefused: this.#dealer.refused,
-      acceptErrors: this.#acceptErrors(),
+      acceptErrors: this.#counters.acceptErrors + this.#listeners.acceptErrors,
       isShortOfDescriptors: this.#descriptors.isShort,
+      certificates: this.certificates.expiries,
       metadata: this.#metadata.status,
       auth: this.#auth.status,
       shards,
@@ -340,6 +345,8 @@ export class RunningNode {
   }
 
   #tick(): void {
+    this.#ticks += 1;
+    if (this.#ticks % LOOK_TICKS === 0) this.#listeners.certificates.look(Date.now());
     this.#keepLogLevel();
     this.#watchDescriptors();
     this.#quotas.tick();
@@ -354,10 +361,6 @@ export class RunningNode {
     if (isShort !== wasShort) this.#supervisor.postToAll({ kind: isShort ? 'pause-accepting' : 'resume-accepting' });
   }
 
-  #acceptErrors(): number {
-    return this.#counters.reduce((sum, counters) => sum + counters[COUNTER.acceptErrors], this.#listeners.acceptErrors);
-  }
-
   #keepLogLevel(): void {
     this.#cells.logLevel = levelIndexOf(this.#log);
   }
@@ -366,9 +369,8 @@ export class RunningNode {
     this.#enquiries.onShardDown(shard);
     this.#quotas.onShardDown(shard);
     this.#auth.onShardDown(shard);
-    this.#counters[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
-    this.#metrics[shard].clearGauges();
-    for (const listener of this.#listeners.reopenShared()) this.#supervisor.postToAll({ kind: 'accept-from', listener });
+    this.#counters.onShardDown(shard);
+    for (const listener of this.#listeners.onShardDown(shard)) this.#supervisor.postToAll({ kind: 'accept-from', listener });
     this.#dealer.replace(shard, this.#topology.fromMainTo(shard));
   }
 
@@ -381,10 +383,8 @@ export class RunningNode {
       peers: this.#topology.peersOf(shard),
       fromMain: this.#topology.fromMainTo(shard),
       cells: this.#cells.memory,
-      counters: this.#counterMemory[shard],
-      metrics: this.#metrics[shard].memory,
-      tcpListeners: this.#listeners.tcpHandOver(),
-      webSocket: this.#listeners.webSocketHandOver(),
+      ...this.#counters.handOver(shard),
+      ...this.#listeners.handOver(),
       replacesDead,
       hashSeed: this.#hashSeed,
       quotas: this.#quotas.memory,

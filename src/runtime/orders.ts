@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
+import type { TlsMaterial } from '../transport/tls/material.js';
 import type { PeerRings } from './links.js';
 import type { LogNotice } from './port-logger.js';
 import type { ShardAnswers, ShardQuestion } from './questions.js';
@@ -11,25 +12,15 @@ import type { ShardAnswers, ShardQuestion } from './questions.js';
   the worker's message port, in order, and what a shard said before it died still arrives.
 */
 
-/** A TCP listener whose connections shards take. */
-export interface TcpListenerHandOver {
-  /** As in the settings. */
-  readonly name: string;
+/** A listener whose connections shards take. What else it is stands in the settings: `listenersOf`. */
+export interface ListenerHandOver {
   readonly tag: number;
-  /** The listening descriptor to accept from (node transport); -1 if main accepts and deals. */
-  readonly descriptor: number;
-}
-
-export interface WebSocketHandOver {
-  readonly name: string;
-  readonly tag: number;
-  readonly host: string;
-  /** Claimed by main, never 0. */
+  /** The real one, never 0; 0 of a unix socket. */
   readonly port: number;
-  readonly path: string;
-  readonly engine: 'uws' | 'ws';
-  /** A listening descriptor that all shards share, or -1 where the engine binds by itself. */
+  /** The listening descriptor to accept from (node transport); -1 if main accepts and deals, or uWebSockets.js listens by itself. */
   readonly descriptor: number;
+  /** Of WebSockets; null: of others. */
+  readonly engine: 'uws' | 'ws' | null;
 }
 
 /** Everything a shard starts from; crosses as `workerData`. */
@@ -46,8 +37,11 @@ export interface ShardHandOver {
   readonly counters: SharedArrayBuffer;
   /** Memory of ShardMetrics. */
   readonly metrics: SharedArrayBuffer;
-  readonly tcpListeners: readonly TcpListenerHandOver[];
-  readonly webSocket: WebSocketHandOver | null;
+  readonly listeners: readonly ListenerHandOver[];
+  /** Connections by listener: memory of ListenerCells. */
+  readonly listenerCells: SharedArrayBuffer;
+  /** Certificates and keys by the listener's tag, as far as they are there. */
+  readonly tls: ReadonlyMap<number, TlsMaterial>;
   /** The shard takes the place of one that died. */
   readonly replacesDead: boolean;
   /** Random per process. */
@@ -63,7 +57,7 @@ export type ShardOrder =
   /** A peer died; these are the rings to its successor. */
   | { readonly kind: 'replace-peer'; readonly peer: ShardId; readonly rings: PeerRings }
   /** The descriptor of a listener was opened anew (node transport). */
-  | { readonly kind: 'accept-from'; readonly listener: TcpListenerHandOver }
+  | { readonly kind: 'accept-from'; readonly listener: ListenerHandOver }
   /** The process has no descriptors left, or some again: whether WebSocket listeners take connections. Main pauses its own. */
   | { readonly kind: 'pause-accepting' }
   | { readonly kind: 'resume-accepting' }
@@ -73,6 +67,8 @@ export type ShardOrder =
   | { readonly kind: 'catalogue-change'; readonly delta: Uint8Array }
   /** Answered by `answer` with the ticket. */
   | { readonly kind: 'query'; readonly ticket: number; readonly question: ShardQuestion }
+  /** Certificates and keys of a listener, from now on. */
+  | { readonly kind: 'tls'; readonly tag: number; readonly material: TlsMaterial }
   /** Every shard serves: all of them know who wants what. Also said again when one was replaced. */
   | { readonly kind: 'all-serving' }
   /** The way to authentication; null: its thread died, and is started again. */

@@ -1,6 +1,7 @@
 import type { Origin } from '../auth/ports.js';
 import { assert } from '../base/assert.js';
-import type { ConnectionId, PeerAddress } from '../transport/ports.js';
+import type { ListenerDefinition } from '../settings/listener-schema.js';
+import type { ConnectionId, PeerFacts } from '../transport/ports.js';
 
 /** Says where a connection of one listener came from. Asked once for each CONNECT, while the connection is open. */
 export type OriginSource = (connection: ConnectionId) => Origin;
@@ -40,7 +41,9 @@ export class Origins {
   }
 }
 
-/** Of a listener without TLS. */
-export function plainOrigin(listener: string, { address, port }: PeerAddress): Origin {
-  return { listener, address, port, isEncrypted: false, certificate: null, pskIdentity: '', tenant: '' };
+/** Whose clients they are, a certificate can say, and else the listener. */
+export function originOf({ name, tenant, tenant_from }: ListenerDefinition, facts: PeerFacts): Origin {
+  const { address, port, isEncrypted, certificate, pskIdentity } = facts;
+  const ofCertificate = certificate === null || tenant_from === 'none' ? '' : certificate[tenant_from === 'o' ? 'organization' : 'unit'];
+  return { listener: name, address, port, isEncrypted, certificate, pskIdentity, tenant: ofCertificate === '' ? tenant : ofCertificate };
 }

@@ -3,12 +3,11 @@ import type { StreamId } from '../journal/ports.js';
 import { Doorbell } from '../ring/doorbell.js';
 import { COUNT } from '../telemetry/metrics/slots.js';
 import type { ConnectionId } from '../transport/ports.js';
-import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
 import { applySettings, forgetStreams } from './journal-parts.js';
-import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus, TcpListenerHandOver } from './orders.js';
-import { plainOrigin } from './origins.js';
+import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
+import { ShardListeners } from './shard-listeners.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
 import { tenantFacts } from './tenant-streams.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
@@ -43,7 +42,7 @@ export class Shard {
   readonly #post: (notice: ShardNotice) => void;
   readonly #parts: ShardParts;
   readonly #doorbell: Doorbell;
-  #webSocket: WebSocketListener | null = null;
+  readonly #listeners: ShardListeners;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #isScheduled = false;
@@ -82,15 +81,28 @@ export class Shard {
     );
     links.onAccepted = (tag, descriptors) => {
       cells.addAdopted(handOver.shard, descriptors.length);
-      this.#adopt(tag, descriptors, descriptors.length);
+      this.#listeners.adopt(tag, descriptors, descriptors.length);
+      this.#publishCount();
     };
+    this.#listeners = new ShardListeners({
+      handOver,
+      transport: this.#parts.transport,
+      origins: this.#parts.origins,
+      log: this.#parts.log,
+      connection: mqtt.connectionOptions,
+      onOpen: (connection, tag) => {
+        if (this.#isOpenFor(connection)) this.#parts.connections.open(connection, ENGINE_MQTT, tag);
+      },
+      beginMustClose: () => cells.beginMustClose(handOver.shard),
+    });
+    mqtt.onReleased = (connection) => this.#listeners.onReleased(connection);
   }
 
   /** Lets go of everything that must not outlive the thread. Idempotent; safe after an error in any turn. */
   close(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
-    this.#webSocket?.close(); // First: with its listener open, uWebSockets.js aborts the process when the thread ends.
+    this.#listeners.close(); // First: with its listener open, uWebSockets.js aborts the process when the thread ends.
     this.#parts.cells.endMustClose(this.#handOver.shard);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#parts.auth.close();
@@ -99,32 +111,11 @@ export class Shard {
   }
 
   async #start(): Promise<void> {
-    const { transport, cells, mqtt, journal, origins } = this.#parts;
+    const { transport, mqtt, journal } = this.#parts;
     this.#beat();
     transport.start((rowCount) => this.#onTurn(rowCount));
     this.#timer = setInterval(() => this.#onTick(), TICK_MS);
-    for (const listener of this.#handOver.tcpListeners) {
-      origins.listen(listener.tag, (connection) => plainOrigin(listener.name, transport.peerOf(connection)));
-      this.#acceptFrom(listener);
-    }
-    const { webSocket } = this.#handOver;
-    if (webSocket !== null && (webSocket.engine !== 'uws' || cells.beginMustClose(this.#handOver.shard))) {
-      const listener = await WebSocketListener.open(transport, {
-        kind: webSocket.engine,
-        host: webSocket.host,
-        port: webSocket.port,
-        descriptor: webSocket.descriptor,
-        path: webSocket.path,
-        messageBytesMax: this.#handOver.settings.mqtt.packet_bytes_max,
-        connection: this.#parts.mqtt.connectionOptions,
-        onOpen: (connection) => {
-          if (this.#isOpenFor(connection)) this.#open(connection, webSocket.tag);
-          transport.submit();
-        },
-      });
-      this.#webSocket = listener;
-      origins.listen(webSocket.tag, (connection) => plainOrigin(webSocket.name, listener.peerOf(connection)));
-    }
+    await this.#listeners.start();
     this.#workRings();
     await new Promise<void>((resolve) =>
       this.#onCommit(() => {
@@ -132,30 +123,6 @@ export class Shard {
         mqtt.start(resolve);
       }),
     );
-  }
-
-  /** Node transport: this thread accepts by itself. */
-  #acceptFrom(listener: TcpListenerHandOver): void {
-    if (listener.descriptor < 0) return;
-    const { transport } = this.#parts;
-    transport.acceptFrom(listener.descriptor, listener.tag, (tag, descriptors, count) => {
-      this.#adopt(tag, descriptors, count);
-      transport.submit();
-    });
-  }
-
-  #adopt(listenerTag: number, descriptors: Int32Array, count: number): void {
-    const { transport, mqtt } = this.#parts;
-    for (let index = 0; index < count; index += 1) {
-      const connection = transport.adopt(descriptors[index], mqtt.connectionOptions);
-      if (connection >= 0 && this.#isOpenFor(connection)) this.#open(connection, listenerTag);
-    }
-    this.#publishCount();
-  }
-
-  #open(connection: ConnectionId, listenerTag: number): void {
-    this.#parts.origins.note(connection, listenerTag);
-    this.#parts.connections.open(connection, ENGINE_MQTT, listenerTag);
   }
 
   /** A connection that comes while we drain is closed before a protocol sees it. */
@@ -237,6 +204,7 @@ export class Shard {
     journal.flush();
     transport.submit();
     if (mqtt.wantsTurn) this.#workSoon();
+    this.#listeners.tick();
     this.#publishCount();
     this.#ticks += 1;
     if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
@@ -256,7 +224,7 @@ export class Shard {
   }
 
   #publishCount(): void {
-    this.#parts.cells.setConnections(this.#handOver.shard, this.#parts.connections.count);
+    this.#parts.cells.setConnections(this.#handOver.shard, this.#parts.connections.count + this.#listeners.waiting);
   }
 
   #onOrder(order: ShardOrder): void {
@@ -268,14 +236,17 @@ export class Shard {
         this.#workRings(); // The successor may have spoken before we had its rings.
         return;
       case 'accept-from':
-        this.#acceptFrom(order.listener);
+        this.#listeners.acceptFrom(order.listener);
         return;
       case 'pause-accepting':
         this.#isResuming = false;
-        this.#webSocket?.pauseAccepting();
+        this.#listeners.pauseAccepting();
         return;
       case 'resume-accepting':
         this.#resumeAccepting();
+        return;
+      case 'tls':
+        this.#listeners.setMaterial(order.tag, order.material);
         return;
       case 'all-serving':
         this.#onCommit(() => mqtt.onAllServing());
@@ -343,11 +314,10 @@ export class Shard {
 
   /** Whoever took the port meanwhile may let it go again. */
   #resumeAccepting(): void {
-    const isListening = this.#webSocket?.resumeAccepting() ?? true;
-    const port = this.#handOver.webSocket?.port;
-    if (!isListening && !this.#isResuming)
-      this.#parts.log.warn('listener.lost', 'the WebSocket port cannot be listened on again, and is tried each second', { port });
-    this.#isResuming = !isListening;
+    const lost = this.#listeners.resumeAccepting();
+    if (lost.length > 0 && !this.#isResuming)
+      this.#parts.log.warn('listener.lost', 'a WebSocket port cannot be listened on again, and is tried each second', { listeners: lost });
+    this.#isResuming = lost.length > 0;
   }
 
   #setGauges(): void {

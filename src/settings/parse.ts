@@ -15,8 +15,9 @@ import {
   type Problem,
   type SettingSource,
 } from './layers.js';
+import { faultsOfListeners, listenerNamesOf, listenersOf } from './listener-schema.js';
 import { faultOfRoles, faultsOfMetadata } from './metadata-schema.js';
-import { DATA_PATH_DEFAULT, SETTINGS_SCHEMA, type Settings, type TcpListenerSettings } from './schema.js';
+import { DATA_PATH_DEFAULT, SETTINGS_SCHEMA, type Settings } from './schema.js';
 import { locateKeys } from './toml-positions.js';
 
 /*
@@ -43,9 +44,6 @@ export interface LoadedSettings {
   /** Files that were read, as shown to people. */
   readonly files: readonly string[];
 }
-
-/** As they are called where clients are let in. */
-const LISTENER_NAMES: readonly string[] = ['mqtt.tcp', 'mqtt.tls', 'mqtt.ws', 'mqtt.wss'];
 
 const DEFAULT_SOURCE: SettingSource = { kind: 'default', where: '' };
 
@@ -164,11 +162,7 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
   if (mqtt.output_low_mark >= mqtt.output_high_mark) report('mqtt.output_low_mark', 'must be below mqtt.output_high_mark');
   if (mqtt.output_high_mark >= mqtt.output_bytes_max) report('mqtt.output_high_mark', 'must be below mqtt.output_bytes_max');
   if (mqtt.packet_bytes_max >= mqtt.output_bytes_max) report('mqtt.packet_bytes_max', 'must be below mqtt.output_bytes_max');
-  const { tcp, ws } = mqtt;
-  if (!tcp.enabled && !ws.enabled) report('mqtt.tcp.enabled', 'no listener is enabled');
-  if (tcp.enabled && ws.enabled && tcp.port !== 0 && tcp.port === ws.port && tcp.host === ws.host) {
-    report('mqtt.ws.port', 'is that of mqtt.tcp.port; give each listener its own');
-  }
+  for (const [path, what] of faultsOfListeners(mqtt)) report(path, what);
   const names = new Set<string>();
   for (const stream of settings.streams) {
     const { name } = stream;
@@ -181,7 +175,7 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
   if (roleFault !== null) report('roles', roleFault);
   if (metadata.peers.length > 0 && !settings.roles.includes('meta')) report('metadata.peers', 'first voters have the role meta');
   for (const [path, what] of faultsOfMetadata(node.id, metadata, grpc, isLoopback(grpc.host))) report(path, what);
-  for (const [path, what] of faultsOfAuth(settings.auth, LISTENER_NAMES)) report(path, what);
+  for (const [path, what] of faultsOfAuth(settings.auth, listenerNamesOf(mqtt))) report(path, what);
   return problems;
 }
 
@@ -189,13 +183,9 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
 function refuseOpenDoors(settings: Settings): void {
   const { auth, security } = settings;
   if (security.profile === 'open') return;
-  const listeners: readonly (readonly [string, TcpListenerSettings])[] = [
-    ['mqtt.tcp', settings.mqtt.tcp],
-    ['mqtt.ws', settings.mqtt.ws],
-  ];
-  for (const [name, listener] of listeners) {
-    if (listener.enabled && !isLoopback(listener.host) && takesAnonymous(auth, security.profile, name))
-      throw new BrokerError('RMQ-1012', `(${name}.host = "${listener.host}")`);
+  for (const { name, kind, host } of listenersOf(settings.mqtt)) {
+    if (kind !== 'unix' && !isLoopback(host) && takesAnonymous(auth, security.profile, name))
+      throw new BrokerError('RMQ-1012', `(${name}.host = "${host}")`);
   }
 }
 

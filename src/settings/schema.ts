@@ -5,6 +5,7 @@ import { AUTH_SCHEMA, type AuthSettings } from './auth-schema.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
 import { LIMITS_SCHEMA, type LimitSettings, OVERLOAD_SCHEMA, type OverloadSettings } from './limits-schema.js';
+import { LISTENER_SCHEMAS, type ListenersSettings } from './listener-schema.js';
 import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings } from './metadata-schema.js';
 import { MQTT_KEPT, type MqttKeptSettings } from './mqtt-kept-schema.js';
 import { MQTT_OFFER, type MqttOfferSettings } from './mqtt-offer-schema.js';
@@ -17,21 +18,7 @@ import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings,
 
 export type Role = 'meta' | 'broker' | 'journal';
 
-export interface TcpListenerSettings {
-  readonly enabled: boolean;
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-}
-
-export interface WebSocketListenerSettings extends TcpListenerSettings {
-  readonly path: string;
-  readonly engine: 'auto' | 'uws' | 'ws';
-}
-
-export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings {
-  readonly tcp: TcpListenerSettings;
-  readonly ws: WebSocketListenerSettings;
+export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings, ListenersSettings {
   readonly connections_max: number;
   /** Milliseconds. */
   readonly connect_timeout: number;
@@ -95,31 +82,12 @@ const U16_MAX = 65_535;
 /** MQTT 5.0 §1.5.5: four bytes of remaining length, and the fixed header before it. */
 const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
 
-function listenerHost() {
-  return z.string().min(1).max(255).default('127.0.0.1').describe('Address to listen on');
-}
-
-const tcp = z.strictObject({
-  enabled: z.boolean().default(true).describe('MQTT over TCP'),
-  host: listenerHost(),
-  port: count(1883, 0, U16_MAX, 'Port; 0 picks a free one'),
-});
-
-const ws = z.strictObject({
-  enabled: z.boolean().default(true).describe('MQTT over WebSocket'),
-  host: listenerHost(),
-  port: count(8083, 0, U16_MAX, 'Port; 0 picks a free one'),
-  path: z
-    .string()
-    .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and have no blanks')
-    .default('/mqtt')
-    .describe('Path of the upgrade request'),
-  engine: z.enum(['auto', 'uws', 'ws']).default('auto').describe('auto takes uWebSockets.js where it runs, else ws'),
-});
-
 const mqtt = z.strictObject({
-  tcp: tcp.prefault({}),
-  ws: ws.prefault({}),
+  tcp: LISTENER_SCHEMAS.tcp.prefault({}),
+  tls: LISTENER_SCHEMAS.tls.prefault({}),
+  ws: LISTENER_SCHEMAS.ws.prefault({}),
+  wss: LISTENER_SCHEMAS.wss.prefault({}),
+  listeners: LISTENER_SCHEMAS.listeners,
   connections_max: count(200_000, 1, 10_000_000, 'Connections of the node'),
   connect_timeout: duration(10 * SECOND, 100, DAY, 'CONNECT must arrive within'),
   packet_bytes_max: size(2_000_000, 128, MQTT_PACKET_BYTES_MAX, 'Longest packet that is accepted'),

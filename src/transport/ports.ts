@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /*
   The transport port: how bytes and connections reach the protocols, and how answers leave.
 
@@ -179,8 +181,33 @@ export interface ConnectionOptions {
 }
 
 export interface PeerAddress {
+  /** Empty: of a unix socket. */
   readonly address: string;
   readonly port: number;
+}
+
+/** What a verified client certificate says. */
+export interface PeerCertificate {
+  /** The name that the listener takes from it; empty if there is none. */
+  readonly name: string;
+  readonly commonName: string;
+  /** The first O and OU; empty if there is none. */
+  readonly organization: string;
+  readonly unit: string;
+  /** With their kinds: `DNS:a.example`, `URI:spiffe://x`. */
+  readonly alternativeNames: readonly string[];
+  /** SHA-256, upper-case hex without colons. */
+  readonly fingerprint: string;
+  readonly serial: string;
+  /** Milliseconds since the epoch. */
+  readonly notAfterMs: number;
+}
+
+/** What a carrier knows of its peer. */
+export interface PeerFacts extends PeerAddress {
+  readonly isEncrypted: boolean;
+  readonly certificate: PeerCertificate | null;
+  readonly pskIdentity: string;
 }
 
 /** Counters in shared memory, one Float64 each, written by the transport only. */
@@ -216,6 +243,10 @@ export interface Transport {
   /** 100 ms ticks since start, as in `activity`. */
   now(): number;
 
+  /** What `onAccepted` gave, as a socket of node:net, for carriers. */
+  takeSocket(descriptor: number): Socket;
+  /** What `onAccepted` gave is closed. */
+  refuse(descriptor: number): void;
   /** Takes ownership of an accepted descriptor. Returns its number, or -1 if the table of connections is full (the descriptor is closed). */
   adopt(descriptor: number, options: ConnectionOptions): ConnectionId;
   /** Node transport only: accepts on a descriptor that another thread listens on. What `onAccepted` gets is good for `adopt` on this transport alone. */
@@ -263,6 +294,8 @@ export interface Acceptor {
   readonly kind: 'native' | 'node';
   /** Binds exclusively and listens. Port 0 picks one. Throws BrokerError RMQ-1003 when the port is in use. */
   listen(host: string, port: number, tag: number): { readonly port: number; readonly listener: number };
+  /** On a unix socket. `mode` says who may connect. @returns the listener. Throws BrokerError RMQ-1003. */
+  listenUnix(path: string, mode: number, tag: number): number;
   /** The descriptor that shards pass to `Transport.acceptFrom`; -1 if this acceptor accepts by itself. */
   listeningDescriptorOf(listener: number): number;
   closeListener(listener: number): void;

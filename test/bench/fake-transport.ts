@@ -113,6 +113,8 @@ export class FakeTransport implements Transport {
   }
 
   adopt: () => number = unused;
+  takeSocket: Transport['takeSocket'] = unused;
+  refuse: Transport['refuse'] = unused;
   acceptFrom: Transport['acceptFrom'] = unused;
   openVirtual: Transport['openVirtual'] = unused;
   pushVirtual: Transport['pushVirtual'] = unused;

@@ -14,7 +14,15 @@ export async function startBroker(context: TestContext, ...assignments: string[]
   const { settings } = loadSettings({
     configPath: null,
     environment: {},
-    assignments: [`data_path=${dataPath}`, 'mqtt.tcp.port=0', 'mqtt.ws.port=0', 'grpc.port=0', ...assignments],
+    assignments: [
+      `data_path=${dataPath}`,
+      'mqtt.tcp.port=0',
+      'mqtt.ws.port=0',
+      'mqtt.tls.port=0',
+      'mqtt.wss.port=0',
+      'grpc.port=0',
+      ...assignments,
+    ],
   });
   const broker = await startNode(settings, SILENT_LOGGER);
   context.after(async () => {

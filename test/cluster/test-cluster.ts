@@ -135,7 +135,15 @@ export class TestCluster {
             `grpc.port=${host.port}`,
             `metadata.token=${TOKEN}`,
           ],
-          ...['mqtt.tcp.port=0', 'mqtt.ws.enabled=false', 'runtime.shards=1', 'log.format=json', ...files],
+          ...[
+            'mqtt.tcp.port=0',
+            'mqtt.ws.enabled=false',
+            'mqtt.tls.enabled=false',
+            'mqtt.wss.enabled=false',
+            'runtime.shards=1',
+            'log.format=json',
+            ...files,
+          ],
         ],
         `metadata.peers=${peers}`,
       );

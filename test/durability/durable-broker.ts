@@ -84,6 +84,8 @@ export class DurableBroker {
       `data_path=${this.dataPath}`,
       'mqtt.tcp.port=0',
       'mqtt.ws.enabled=false',
+      'mqtt.tls.enabled=false',
+      'mqtt.wss.enabled=false',
       'grpc.enabled=false',
       'log.format=json',
       ...settings,

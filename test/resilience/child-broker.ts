@@ -68,7 +68,16 @@ export class ChildBroker {
   /** @param descriptorsMax hard limit of open descriptors; null for that of this process. */
   static async start(context: TestContext, descriptorsMax: number | null, ...assignments: string[]): Promise<ChildBroker> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robustmq-child-'));
-    const settings = [`data_path=${dataPath}`, 'mqtt.tcp.port=0', 'mqtt.ws.port=0', 'grpc.port=0', 'log.format=json', ...assignments];
+    const settings = [
+      `data_path=${dataPath}`,
+      'mqtt.tcp.port=0',
+      'mqtt.ws.port=0',
+      'mqtt.tls.port=0',
+      'mqtt.wss.port=0',
+      'grpc.port=0',
+      'log.format=json',
+      ...assignments,
+    ];
     const args = [MAIN, 'start', '--foreground', ...settings.flatMap((setting) => ['--set', setting])];
     const limit = descriptorsMax === null ? '' : `ulimit -n ${descriptorsMax}; `;
     const child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -80,6 +80,8 @@ async function startLogged(context: TestContext): Promise<{ url: string; port: n
     'mqtt.tcp.port=0',
     'grpc.port=0',
     'mqtt.ws.enabled=false',
+    'mqtt.tls.enabled=false',
+    'mqtt.wss.enabled=false',
     'runtime.shards=2',
     'mqtt.queue_messages_max=50',
     'mqtt.inflight_max=30',

@@ -110,7 +110,7 @@ test('shard death: the other shard does not pause, its sessions and retained mes
   const settings = SETTINGS_SCHEMA.parse({
     data_path: directory,
     runtime: { shards: SHARDS },
-    mqtt: { tcp: { port: 0 }, ws: { port: 0 } },
+    mqtt: { tcp: { port: 0 }, ws: { port: 0 }, tls: { port: 0 }, wss: { port: 0 } },
     grpc: { port: 0 },
   });
   const node = await startNode(settings, SILENT_LOGGER);

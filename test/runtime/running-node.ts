@@ -19,7 +19,7 @@ export function settingsFor(transport: 'native' | 'node', shards: number, engine
   return SETTINGS_SCHEMA.parse({
     data_path: directory,
     runtime: { shards, transport },
-    mqtt: { tcp: { port: 0 }, ws: { port: 0, engine } },
+    mqtt: { tcp: { port: 0 }, ws: { port: 0, engine }, tls: { port: 0 }, wss: { port: 0 } },
     grpc: { port: 0 },
   });
 }
@@ -51,8 +51,9 @@ function connectionsByShard(node: RunningNode): number[] {
   return Array.from({ length: node.shardCount }, (_, shard) => node.connectionsOf(shard));
 }
 
-export function open(url: string): Promise<mqtt.MqttClient> {
-  return mqtt.connectAsync(url, { reconnectPeriod: 0, protocolVersion: 5 });
+/** @param options for TLS. */
+export function open(url: string, options: mqtt.IClientOptions = {}): Promise<mqtt.MqttClient> {
+  return mqtt.connectAsync(url, { reconnectPeriod: 0, protocolVersion: 5, ...options });
 }
 
 export function nextMessage(client: mqtt.MqttClient): Promise<string> {

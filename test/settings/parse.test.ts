@@ -116,7 +116,7 @@ test('settings: a table where a value belongs, and the reverse, are refused', ()
 test('settings: values that contradict each other are refused', () => {
   assert.match(failure({ assignments: ['mqtt.output_low_mark=2MiB'] }).message, /output_low_mark: must be below/);
   assert.match(failure({ assignments: ['mqtt.ws.port=1883'] }).message, /mqtt\.ws\.port: is that of mqtt\.tcp\.port/);
-  assert.match(failure({ assignments: ['mqtt.ws.enabled=false', 'mqtt.tcp.enabled=false'] }).message, /no listener/);
+  assert.match(failure({ assignments: ['tcp', 'ws', 'tls', 'wss'].map((kind) => `mqtt.${kind}.enabled=false`) }).message, /no listener/);
 });
 
 test('settings: beyond loopback nobody may get in unproven, or the open profile must be written out', () => {

@@ -203,6 +203,19 @@ function pressureConformance(name: string, create: CreateUnderTest): void {
       await probe.until(() => frames() === pushed && peer.readableCalls > 0, 'every message and a call to go on');
     });
   });
+
+  test(`${name}: a frame longer than what may wait is pushed in parts, by whoever waits when told to`, async () => {
+    await withTransport(create, { frameBytesMax: 1 << 20 }, async ({ transport }) => {
+      const probe = new Probe(transport);
+      const peer = probe.open({ frameBytesMax: 1 << 20 });
+      const message = publish({ topic: 't', payload: 'm'.repeat(700_000) });
+      for (let at = 0; at < message.length; at += 16_384) {
+        const told = peer.readableCalls;
+        if (!peer.push(message.subarray(at, at + 16_384))) await probe.until(() => peer.readableCalls > told, 'a call to go on');
+      }
+      assert.equal((await probe.untilRow(peer.connection, EVENT.publish)).length, message.length);
+    });
+  });
 }
 
 function lifeConformance(name: string, create: CreateUnderTest): void {

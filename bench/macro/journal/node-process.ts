@@ -15,7 +15,15 @@ export class NodeProcess {
   readonly #child: ChildProcess;
 
   static async start(dataPath: string, ...settings: readonly string[]): Promise<NodeProcess> {
-    const all = [`data_path=${dataPath}`, 'mqtt.tcp.port=0', 'mqtt.ws.enabled=false', 'grpc.port=0', ...settings];
+    const all = [
+      `data_path=${dataPath}`,
+      'mqtt.tcp.port=0',
+      'mqtt.ws.enabled=false',
+      'mqtt.tls.enabled=false',
+      'mqtt.wss.enabled=false',
+      'grpc.port=0',
+      ...settings,
+    ];
     const beganMs = performance.now();
     const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...all.flatMap((setting) => ['--set', setting])], {
       stdio: ['ignore', 'pipe', 'pipe'],

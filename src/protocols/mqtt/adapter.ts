@@ -136,6 +136,10 @@ export class MqttEngine implements ProtocolEngine {
     tellReady(this.#context);
   }
 
+  set onReleased(tell: (connection: ConnectionId) => void) {
+    this.#context.onReleased = tell;
+  }
+
   get connectionCount(): number {
     return this.#context.connectionCount;
   }

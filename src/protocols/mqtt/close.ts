@@ -92,6 +92,7 @@ export function forgetConnection(context: MqttContext, connection: MqttConnectio
   context.connectionCount -= 1;
   context.counts[COUNT.connections + connection.listener] -= 1;
   context.commands.release(connection.id);
+  context.onReleased(connection.id);
 }
 
 /** Nobody waits for what a connection asked for on its way in. */

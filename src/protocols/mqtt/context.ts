@@ -119,6 +119,8 @@ export class MqttContext {
   endConnection: (connection: MqttConnection, reasonCode: number, sentence: string) => void = () => assert(false, 'the engine sets it');
   /** Set by the engine, likewise: retained messages go on. */
   onQueueShort: (session: MqttSession) => void = () => assert(false, 'the engine sets it');
+  /** Set by the runtime. */
+  onReleased: (connection: ConnectionId) => void = () => {};
   /** By number; null where the number is another engine's or free. */
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;

@@ -35,6 +35,12 @@ export class NativeAcceptor implements Acceptor {
     throw new BrokerError('RMQ-1003', `on ${host}:${port}: ${reasonOf(-listener, port)}`);
   }
 
+  listenUnix(path: string, mode: number, tag: number): number {
+    const listener = this.#listening.listenUnix(path, mode, tag) ?? -constants.errno.EBADF;
+    if (listener >= 0) return listener;
+    throw new BrokerError('RMQ-1003', `on ${path}: ${nameOf(-listener)}`);
+  }
+
   /** It accepts by itself. */
   listeningDescriptorOf(_listener: number): number {
     return -1;
@@ -62,6 +68,9 @@ function reasonOf(errno: number, port: number): string {
   if (errno === constants.errno.EACCES) return 'this user may not use the port';
   if (errno === constants.errno.EADDRNOTAVAIL) return 'this machine does not have the address';
   if (errno === constants.errno.EINVAL) return 'this is not an address';
-  const name = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0];
-  return name ?? `errno ${errno}`;
+  return nameOf(errno);
+}
+
+function nameOf(errno: number): string {
+  return Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
 }

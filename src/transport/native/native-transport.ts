@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
 import { checkLayout, loadNative, type NativeBinding, type NativeReactor } from '../../native/door.js';
@@ -115,6 +115,14 @@ export class NativeTransport implements Transport {
     }
     const { framing, gated, frameBytesMax, highMarkBytes, lowMarkBytes, outputBytesMax } = options;
     return this.#reactor.adopt(descriptor, framing, gated, frameBytesMax, highMarkBytes, lowMarkBytes, outputBytesMax) ?? -1;
+  }
+
+  takeSocket(descriptor: number): Socket {
+    return new Socket({ fd: descriptor, readable: true, writable: true }).setNoDelay(true);
+  }
+
+  refuse(descriptor: number): void {
+    this.#binding.closeDescriptor(descriptor);
   }
 
   /** The native acceptor hands descriptors out: nothing is accepted here. */

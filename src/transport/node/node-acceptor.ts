@@ -1,5 +1,7 @@
+import { chmodSync } from 'node:fs';
 import net from 'node:net';
 import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
 import { portOwner } from '../port-owner.js';
@@ -11,7 +13,7 @@ interface BoundHandle {
   readonly fd: number;
   close(): void;
   unref(): void;
-  getsockname(out: { port?: number }): number;
+  getsockname?(out: { port?: number }): number;
 }
 
 interface Bound {
@@ -35,6 +37,7 @@ export class NodeAcceptor implements Acceptor {
     const handle = bindHandle(host, port);
     handle.unref();
     const name: { port?: number } = {};
+    assert(handle.getsockname !== undefined, 'a TCP handle has a name');
     const failed = handle.getsockname(name); // libuv keeps EADDRINUSE of the bind until somebody asks.
     if (failed !== 0) {
       handle.close();
@@ -43,6 +46,14 @@ export class NodeAcceptor implements Acceptor {
     assert(name.port !== undefined, 'a bound socket has a port');
     this.#bound.push({ handle, inode: socketInode(handle.fd), tag });
     return { port: name.port, listener: this.#bound.length - 1 };
+  }
+
+  listenUnix(path: string, mode: number, tag: number): number {
+    const handle = bindUnix(path);
+    handle.unref();
+    chmodSync(path, mode); // Nobody connects before a shard listens.
+    this.#bound.push({ handle, inode: socketInode(handle.fd), tag });
+    return this.#bound.length - 1;
   }
 
   listeningDescriptorOf(listener: number): number {
@@ -67,13 +78,25 @@ export class NodeAcceptor implements Acceptor {
  * The bind is exclusive, a port that another process listens on is refused.
  */
 function bindHandle(host: string, port: number): BoundHandle {
-  const create: unknown = Reflect.get(net, '_createServerHandle');
-  if (typeof create !== 'function') throw new BrokerError('RMQ-1006', 'by the node transport: node:net has no _createServerHandle');
+  const create = handleMaker();
   const address = host === 'localhost' ? '127.0.0.1' : host;
-  const handle: unknown = create(address, port, net.isIPv6(address) ? 6 : 4);
+  const handle = create(address, port, net.isIPv6(address) ? 6 : 4);
   if (typeof handle === 'number') throw new BrokerError('RMQ-1003', `on ${host}:${port}: ${describe(handle, port)}`);
   assert(isBoundHandle(handle), 'node:net gives a handle');
   return handle;
+}
+
+function bindUnix(path: string): BoundHandle {
+  const handle = handleMaker()(path, -1, -1);
+  if (typeof handle === 'number') throw new BrokerError('RMQ-1003', `on ${path}: ${getSystemErrorName(handle)}`);
+  assert(isBoundHandle(handle), 'node:net gives a handle');
+  return handle;
+}
+
+function handleMaker(): (address: string, port: number, family: number) => unknown {
+  const create: unknown = Reflect.get(net, '_createServerHandle');
+  if (typeof create !== 'function') throw new BrokerError('RMQ-1006', 'by the node transport: node:net has no _createServerHandle');
+  return (address, port, family) => create(address, port, family);
 }
 
 /** @param errno negative, as libuv gives it. */
@@ -89,8 +112,5 @@ function describe(errno: number, port: number): string {
 
 function isBoundHandle(value: unknown): value is BoundHandle {
   if (typeof value !== 'object' || value === null) return false;
-  return (
-    ['close', 'unref', 'getsockname'].every((name) => typeof Reflect.get(value, name) === 'function') &&
-    typeof Reflect.get(value, 'fd') === 'number'
-  );
+  return ['close', 'unref'].every((name) => typeof Reflect.get(value, name) === 'function') && typeof Reflect.get(value, 'fd') === 'number';
 }

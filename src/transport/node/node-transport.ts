@@ -121,20 +121,36 @@ export class NodeTransport implements Transport {
   }
 
   adopt(descriptor: number, options: ConnectionOptions): ConnectionId {
-    const socket = this.#accepted.get(descriptor);
-    assert(socket !== undefined, 'only what acceptFrom handed out can be adopted here');
-    this.#accepted.delete(descriptor);
+    const socket = this.#take(descriptor);
     const connection = this.#reactor.table.take(options);
     if (connection === null) {
       socket.destroy();
       return -1;
     }
-    socket.removeAllListeners('error');
     this.#attach(connection, socket);
     if (socket.destroyed)
       this.#reactor.onEnd(connection, CLOSE.error, 0, true); // It failed while it waited to be adopted.
     else socket.resume();
     return connection.id;
+  }
+
+  takeSocket(descriptor: number): Socket {
+    const socket = this.#take(descriptor);
+    socket.allowHalfOpen = false;
+    return socket;
+  }
+
+  refuse(descriptor: number): void {
+    this.#take(descriptor).destroy();
+  }
+
+  #take(descriptor: number): Socket {
+    const socket = this.#accepted.get(descriptor);
+    assert(socket !== undefined, 'only what acceptFrom handed out can be taken here');
+    this.#accepted.delete(descriptor);
+    socket.removeAllListeners('error');
+    socket.on('error', () => socket.destroy());
+    return socket;
   }
 
   connect(host: string, port: number, localAddress: string, options: ConnectionOptions): ConnectionId {

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../base/errors.js';
-import type { WsEngine, WsEngineKind, WsEngineOptions, WsEvents } from './engine.js';
+import type { OnWebSocket, WsEngine, WsEngineKind, WsEngineOptions } from './engine.js';
 import { loadUws } from './uws-binary.js';
 import { UwsEngine } from './uws-engine.js';
 import { WsNodeEngine } from './ws-engine.js';
@@ -22,10 +22,10 @@ export async function chooseWsEngine(setting: 'auto' | 'uws' | 'ws'): Promise<Ws
   return { kind: 'ws', reason: `ws, because ${finding.unusable}` };
 }
 
-/** Listens, on the shard's thread. */
-export async function openWsEngine(kind: WsEngineKind, options: WsEngineOptions, events: WsEvents): Promise<WsEngine> {
-  if (kind === 'ws') return WsNodeEngine.open(options, events);
+/** Serves, on the shard's thread. */
+export async function openWsEngine(kind: WsEngineKind, options: WsEngineOptions, onOpen: OnWebSocket): Promise<WsEngine> {
+  if (kind === 'ws') return WsNodeEngine.open(options, onOpen);
   const finding = await loadUws();
   if ('unusable' in finding) throw new BrokerError('RMQ-1017', `on this thread: ${finding.unusable}`);
-  return UwsEngine.open(finding.module, options, events);
+  return UwsEngine.open(finding.module, options, onOpen);
 }

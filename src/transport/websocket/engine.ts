@@ -1,4 +1,6 @@
-import type { PeerAddress } from '../ports.js';
+import type { Duplex } from 'node:stream';
+import type { Carried, CarrierEnd, CarrierSocket } from '../carried-connections.js';
+import type { PeerFacts } from '../ports.js';
 
 /*
   What we need of a WebSocket server. Two implementations, one set of tests: uws-engine.ts (uWebSockets.js) and ws-engine.ts (ws).
@@ -9,52 +11,36 @@ import type { PeerAddress } from '../ports.js';
 
 export type WsEngineKind = 'uws' | 'ws';
 
+/** For `descriptor`: listen on host and port, shared with other threads by SO_REUSEPORT (uws). */
+export const BY_ADDRESS = -1;
+/** For `descriptor`: do not listen, `accept` brings the streams (ws). */
+export const BY_OTHERS = -2;
+
 export interface WsEngineOptions {
   readonly host: string;
   readonly port: number;
-  /** A bound descriptor to listen on (ws); -1: listen on host and port, shared with other threads by SO_REUSEPORT (uws). */
+  /** A bound descriptor to listen on (ws), BY_ADDRESS or BY_OTHERS. */
   readonly descriptor: number;
   readonly path: string;
   /** Bytes of one message at most. */
   readonly messageBytesMax: number;
 }
 
-export interface WsSocket {
-  /** Whether `pause` stops the peer. If not, whoever pauses has to hold what still comes. */
-  readonly canPause: boolean;
-  /** One binary message. The bytes are valid only during the call. */
-  send(bytes: Uint8Array): void;
-  /** Bytes sent that the kernel has not taken. */
-  buffered(): number;
-  pause(): void;
-  resume(): void;
-  /** Sends a close frame after what is buffered. */
-  end(code: number, reason: string): void;
-  /** Ends at once. */
-  terminate(): void;
-  peer(): PeerAddress;
-}
-
-/** Calls of an engine. None comes after `onClose` for a socket, or after the engine's `close`. */
-export interface WsEvents {
-  onOpen(socket: WsSocket): void;
-  /** Bytes of a binary message, valid only during the call. */
-  onMessage(socket: WsSocket, bytes: Uint8Array): void;
-  /** The kernel took buffered bytes. */
-  onDrain(socket: WsSocket): void;
-  onClose(socket: WsSocket, code: number): void;
-}
+/** A WebSocket opened. @returns who takes its messages; null: nobody, and it was told to end. */
+export type OnWebSocket = (socket: CarrierSocket) => Carried | null;
 
 export interface WsEngine {
   readonly kind: WsEngineKind;
+  /** 0 if it does not listen. */
   readonly port: number;
+  accept(stream: Duplex, peer: () => PeerFacts): void;
   /**
    * The process has no descriptor left for another connection: takes none, if trying would cost anything. Sockets go on. Idempotent.
    */
   pauseAccepting(): void;
   /** Takes connections again. Idempotent. @returns false if it cannot listen now; try again later. */
   resumeAccepting(): boolean;
-  /** Ends every socket and stops listening, before it returns. Idempotent. */
+  /** Ends every socket and stops listening, before it returns. No call to anybody comes after it. Idempotent. */
   close(): void;
 }
 
@@ -69,6 +55,18 @@ export const WS_CLOSE = {
   tooBig: 1009,
   tryLater: 1013,
 } as const;
+
+/** Code and reason of the close frame. */
+export function closeFrameOf(why: CarrierEnd): readonly [code: number, reason: string] {
+  switch (why) {
+    case 'normal':
+      return [WS_CLOSE.normal, ''];
+    case 'too-many':
+      return [WS_CLOSE.tryLater, 'too many connections'];
+    case 'too-fast':
+      return [WS_CLOSE.tryLater, 'too fast'];
+  }
+}
 
 /** What a client may offer: the name of the standard, and the one that MQTT 3.1 clients used. The first it offers that we know is taken. */
 const SUB_PROTOCOLS = ['mqtt', 'mqttv3.1'] as const;

@@ -1,6 +1,8 @@
+import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
-import type { PeerAddress } from '../ports.js';
-import { chooseSubProtocol, WS_CLOSE, type WsEngine, type WsEngineOptions, type WsEvents, type WsSocket } from './engine.js';
+import { type Carried, type CarrierEnd, type CarrierSocket, NOBODY } from '../carried-connections.js';
+import { CLOSE, type PeerFacts } from '../ports.js';
+import { chooseSubProtocol, closeFrameOf, type OnWebSocket, WS_CLOSE, type WsEngine, type WsEngineOptions } from './engine.js';
 import type { UwsApp, UwsModule, UwsResponse, UwsSocket } from './uws-binary.js';
 
 const DISABLED = 0;
@@ -27,10 +29,10 @@ export class UwsEngine implements WsEngine {
   #listening: object | null;
   #isClosed = false;
 
-  static open(module: UwsModule, options: WsEngineOptions, events: WsEvents): Promise<UwsEngine> {
+  static open(module: UwsModule, options: WsEngineOptions, onOpen: OnWebSocket): Promise<UwsEngine> {
     const app = module.App();
     const sockets = new Set<UwsWsSocket>();
-    route(app, options, events, sockets);
+    route(app, options, onOpen, sockets);
     return new Promise((resolve, reject) => {
       app.listen(options.host, options.port, (listening) => {
         if (listening !== false) {
@@ -50,6 +52,10 @@ export class UwsEngine implements WsEngine {
     this.port = module.us_socket_local_port(listening);
     this.#sockets = sockets;
     this.#listening = listening;
+  }
+
+  accept(): void {
+    assert(false, 'it listens by itself');
   }
 
   pauseAccepting(): void {
@@ -75,7 +81,7 @@ export class UwsEngine implements WsEngine {
   }
 }
 
-function route(app: UwsApp, options: WsEngineOptions, events: WsEvents, sockets: Set<UwsWsSocket>): void {
+function route(app: UwsApp, options: WsEngineOptions, onOpen: OnWebSocket, sockets: Set<UwsWsSocket>): void {
   const bySocket = new Map<UwsSocket, UwsWsSocket>();
   app.ws(options.path, {
     maxPayloadLength: options.messageBytesMax,
@@ -96,17 +102,17 @@ function route(app: UwsApp, options: WsEngineOptions, events: WsEvents, sockets:
       const socket = new UwsWsSocket(uws);
       bySocket.set(uws, socket);
       sockets.add(socket);
-      events.onOpen(socket);
+      socket.carried = onOpen(socket);
     },
     message: (uws, message, isBinary) => {
       const socket = bySocket.get(uws);
       if (socket === undefined || !socket.isOpen) return;
-      if (isBinary) events.onMessage(socket, new Uint8Array(message));
-      else socket.end(WS_CLOSE.unsupported, 'MQTT is binary');
+      if (isBinary) socket.carried?.onBytes(new Uint8Array(message));
+      else socket.refuseText();
     },
     drain: (uws) => {
       const socket = bySocket.get(uws);
-      if (socket?.isOpen) events.onDrain(socket);
+      if (socket?.isOpen) socket.carried?.onDrain();
     },
     close: (uws, code) => {
       const socket = bySocket.get(uws);
@@ -114,7 +120,7 @@ function route(app: UwsApp, options: WsEngineOptions, events: WsEvents, sockets:
       if (socket === undefined) return;
       socket.isGone = true;
       socket.isOpen = false;
-      if (sockets.delete(socket)) events.onClose(socket, code);
+      if (sockets.delete(socket)) socket.carried?.onGone(code === WS_CLOSE.abnormal ? CLOSE.error : CLOSE.byPeer);
     },
   });
   app.any(options.path, (response) => {
@@ -127,19 +133,20 @@ function answer(response: UwsResponse, status: string, sentence: string): void {
   response.writeStatus(status).end(sentence);
 }
 
-class UwsWsSocket implements WsSocket {
+class UwsWsSocket implements CarrierSocket {
   /** This version of uWebSockets.js cannot stop reading a WebSocket. */
   readonly canPause = false;
   /** Events are still to be told. */
   isOpen = true;
   /** The object underneath must not be touched any more. */
   isGone = false;
+  carried: Carried | null = null;
   readonly #uws: UwsSocket;
-  readonly #peer: PeerAddress;
+  readonly #peer: PeerFacts;
 
   constructor(uws: UwsSocket) {
     this.#uws = uws;
-    this.#peer = { address: addressText(new Uint8Array(uws.getRemoteAddress())), port: 0 }; // It does not tell the port.
+    this.#peer = { ...NOBODY, address: addressText(new Uint8Array(uws.getRemoteAddress())) }; // It does not tell the port.
   }
 
   send(bytes: Uint8Array): void {
@@ -154,15 +161,15 @@ class UwsWsSocket implements WsSocket {
 
   resume(): void {}
 
-  end(code: number, reason: string): void {
-    if (!this.isGone) this.#uws.end(code, reason);
+  end(why: CarrierEnd): void {
+    if (!this.isGone) this.#uws.end(...closeFrameOf(why));
   }
 
-  terminate(): void {
-    if (!this.isGone) this.#uws.close();
+  refuseText(): void {
+    if (!this.isGone) this.#uws.end(WS_CLOSE.unsupported, 'MQTT is binary');
   }
 
-  peer(): PeerAddress {
+  peer(): PeerFacts {
     return this.#peer;
   }
 }

@@ -3,23 +3,30 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { assert } from '../../base/assert.js';
 import { BrokerError, systemCodeOf } from '../../base/errors.js';
-import type { PeerAddress } from '../ports.js';
-import { chooseSubProtocol, WS_CLOSE, type WsEngine, type WsEngineOptions, type WsEvents, type WsSocket } from './engine.js';
+import { type Carried, type CarrierEnd, type CarrierSocket, NOBODY } from '../carried-connections.js';
+import { CLOSE, type PeerFacts } from '../ports.js';
+import { BY_OTHERS, chooseSubProtocol, closeFrameOf, type OnWebSocket, WS_CLOSE, type WsEngine, type WsEngineOptions } from './engine.js';
 
 /** A connection that has not asked for the upgrade by then is closed. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** WebSocket by ws on node:http. Threads share the port by a descriptor that the main thread bound. */
+/** Who the peer of a stream is, where that is not what the stream says. */
+type Peers = WeakMap<Duplex, () => PeerFacts>;
+
+/** WebSocket by ws on node:http. Threads share the port by a descriptor that the main thread bound, or others bring the streams. */
 export class WsNodeEngine implements WsEngine {
   readonly kind = 'ws';
   readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<NodeWsSocket>;
+  readonly #peers: Peers;
 
-  static open(options: WsEngineOptions, events: WsEvents): Promise<WsNodeEngine> {
+  static open(options: WsEngineOptions, onOpen: OnWebSocket): Promise<WsNodeEngine> {
     const sockets = new Set<NodeWsSocket>();
+    const peers: Peers = new WeakMap();
     const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, noDelay: true });
-    route(server, options, events, sockets);
+    route(server, options, onOpen, sockets, peers);
+    if (options.descriptor === BY_OTHERS) return Promise.resolve(new WsNodeEngine(server, 0, sockets, peers));
     return new Promise((resolve, reject) => {
       const refuse = (error: Error): void => {
         const why = systemCodeOf(error) === 'EADDRINUSE' ? 'the port is in use' : error.message;
@@ -31,15 +38,22 @@ export class WsNodeEngine implements WsEngine {
         server.on('error', () => {}); // Of single accepts, when descriptors run out: the next one may succeed.
         const address = server.address();
         assert(address !== null && typeof address === 'object', 'a TCP server has an address');
-        resolve(new WsNodeEngine(server, address.port, sockets));
+        resolve(new WsNodeEngine(server, address.port, sockets, peers));
       });
     });
   }
 
-  private constructor(server: Server, port: number, sockets: Set<NodeWsSocket>) {
+  private constructor(server: Server, port: number, sockets: Set<NodeWsSocket>, peers: Peers) {
     this.#server = server;
     this.port = port;
     this.#sockets = sockets;
+    this.#peers = peers;
+  }
+
+  /** Node serves HTTP on any stream that it is told of. */
+  accept(stream: Duplex, peer: () => PeerFacts): void {
+    this.#peers.set(stream, peer);
+    this.#server.emit('connection', stream);
   }
 
   /**
@@ -63,7 +77,7 @@ export class WsNodeEngine implements WsEngine {
   }
 }
 
-function route(server: Server, options: WsEngineOptions, events: WsEvents, sockets: Set<NodeWsSocket>): void {
+function route(server: Server, options: WsEngineOptions, onOpen: OnWebSocket, sockets: Set<NodeWsSocket>, peers: Peers): void {
   const upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -81,26 +95,29 @@ function route(server: Server, options: WsEngineOptions, events: WsEvents, socke
     stream.on('error', () => stream.destroy());
     if (pathOf(request) !== options.path) refuse(stream, '404 Not Found');
     else if (chooseSubProtocol(request.headers['sec-websocket-protocol'] ?? '') === null) refuse(stream, '400 Bad Request');
-    else upgrader.handleUpgrade(request, stream, head, (ws) => adopt(ws, request, events, sockets));
+    else upgrader.handleUpgrade(request, stream, head, (ws) => adopt(ws, peers.get(stream) ?? (() => plainPeer(request)), onOpen, sockets));
   });
 }
 
-function adopt(ws: WebSocket, request: IncomingMessage, events: WsEvents, sockets: Set<NodeWsSocket>): void {
-  const peer = { address: request.socket.remoteAddress ?? '', port: request.socket.remotePort ?? 0 };
-  const socket = new NodeWsSocket(ws, peer, events);
+function adopt(ws: WebSocket, peer: () => PeerFacts, onOpen: OnWebSocket, sockets: Set<NodeWsSocket>): void {
+  const socket = new NodeWsSocket(ws, peer);
   sockets.add(socket);
   ws.on('error', () => {}); // `close` follows and says all that we tell.
   ws.on('message', (data, isBinary) => {
     if (!socket.isOpen) return;
     assert(Buffer.isBuffer(data), 'ws gives one buffer per message');
-    if (isBinary) events.onMessage(socket, data);
-    else socket.end(WS_CLOSE.unsupported, 'MQTT is binary');
+    if (isBinary) socket.carried?.onBytes(data);
+    else ws.close(WS_CLOSE.unsupported, 'MQTT is binary');
   });
   ws.on('close', (code) => {
     socket.isOpen = false;
-    if (sockets.delete(socket)) events.onClose(socket, code);
+    if (sockets.delete(socket)) socket.carried?.onGone(code === WS_CLOSE.abnormal ? CLOSE.error : CLOSE.byPeer);
   });
-  events.onOpen(socket);
+  socket.carried = onOpen(socket);
+}
+
+function plainPeer({ socket }: IncomingMessage): PeerFacts {
+  return { ...NOBODY, address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
 }
 
 function pathOf(request: IncomingMessage): string {
@@ -111,18 +128,19 @@ function refuse(stream: Duplex, status: string): void {
   stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-class NodeWsSocket implements WsSocket {
+class NodeWsSocket implements CarrierSocket {
   readonly canPause = true;
   isOpen = true;
+  carried: Carried | null = null;
+  readonly peer: () => PeerFacts;
   readonly #ws: WebSocket;
-  readonly #peer: PeerAddress;
   readonly #onWritten: () => void;
 
-  constructor(ws: WebSocket, peer: PeerAddress, events: WsEvents) {
+  constructor(ws: WebSocket, peer: () => PeerFacts) {
     this.#ws = ws;
-    this.#peer = peer;
+    this.peer = peer;
     this.#onWritten = (): void => {
-      if (this.isOpen) events.onDrain(this);
+      if (this.isOpen) this.carried?.onDrain();
     };
   }
 
@@ -142,15 +160,11 @@ class NodeWsSocket implements WsSocket {
     this.#ws.resume();
   }
 
-  end(code: number, reason: string): void {
-    this.#ws.close(code, reason);
+  end(why: CarrierEnd): void {
+    this.#ws.close(...closeFrameOf(why));
   }
 
   terminate(): void {
     this.#ws.terminate();
-  }
-
-  peer(): PeerAddress {
-    return this.#peer;
   }
 }

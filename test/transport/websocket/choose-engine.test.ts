@@ -60,7 +60,7 @@ const DYING_WORKER = `
       const { loadUws } = await import(process.env.BINARY);
       const { module } = await loadUws();
       const engine = await UwsEngine.open(module, { host: '127.0.0.1', port: 0, descriptor: -1, path: '/mqtt', messageBytesMax: 1000 },
-        { onOpen() {}, onMessage() {}, onDrain() {}, onClose() {} });
+        () => null);
       process.on('uncaughtException', () => { engine.close(); process.exit(1); });
       setImmediate(() => { throw new Error('the shard fails'); });
     })();
