@@ -19,7 +19,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {};
 const WAITING_FILES: Readonly<Record<string, string>> = {
   'src/auth/sources/outside-rules.ts': 'databases and tokens give rules, and come next',
   'src/journal/batch/validate.ts': 'Kafka producers send whole batches: Produce checks them with it',
-  'src/auth/audit/': 'MQTT authentication, which is under way, uses it',
 };
 
 /** What a room may import, beside its own files. `*ports` is any `ports.ts`; `*` is everything below the entries. */

@@ -179,3 +179,23 @@ export interface BanBook {
   /** A ban was added: connections that it hits are to be ended. Set once by the protocol. */
   onAdded: () => void;
 }
+
+/** Somebody who was not let in, or may not what it wanted. */
+export interface Refused {
+  readonly what: 'authentication' | 'ban' | 'session' | 'publish' | 'subscribe' | 'will';
+  /** A word or a sentence; of publishes and subscriptions the topic. */
+  readonly why: string;
+  readonly tenant: string;
+  readonly clientId: string;
+  /** As it called itself. */
+  readonly user: string;
+  readonly address: string;
+}
+
+/** Hears who comes in and who is refused. It costs little, and is never in the way. */
+export interface DoorWatch {
+  entered(tenant: string, clientId: string): void;
+  refused(refused: Refused): void;
+}
+
+export const NOBODY_WATCHES: DoorWatch = { entered() {}, refused() {} };

@@ -5,6 +5,7 @@ import { SystemRandom } from '../base/random.js';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
+import { AccessKeeper } from './access-keeper.js';
 import { AuthKeeper } from './auth-keeper.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
@@ -75,6 +76,7 @@ export class RunningNode {
   readonly #tenantStreams: TenantStreams;
   readonly #supervisor: Supervisor;
   readonly #auth: AuthKeeper;
+  readonly #access: AccessKeeper;
   readonly #enquiries: Enquiries;
   readonly #answers: NodeAnswers;
   readonly #dealer: Dealer;
@@ -165,6 +167,8 @@ export class RunningNode {
       isServing: (shard) => supervisor.isServing(shard),
       postToShard: (shard, order, ports) => supervisor.post(shard, order, ports),
     });
+    this.#access = new AccessKeeper({ settings, catalogue: metadata.catalogue, propose: (commands) => metadata.propose(commands), log });
+    supervisor.onDoorNotes = (notes) => this.#access.onNotes(notes);
     metadata.onFull = (chunks) => {
       this.#tellShards({ kind: 'catalogue', chunks });
       this.#auth.onFull(chunks);
@@ -206,9 +210,7 @@ export class RunningNode {
   }
 
   connections(): number {
-    let sum = 0;
-    for (let shard = 0; shard < this.shardCount; shard += 1) sum += this.#cells.connectionsOf(shard);
-    return sum;
+    return Array.from({ length: this.shardCount }, (_, shard) => this.#cells.connectionsOf(shard)).reduce((sum, count) => sum + count, 0);
   }
 
   connectionsOf(shard: ShardId): number {
@@ -217,7 +219,7 @@ export class RunningNode {
 
   /** What an operator asks. Plain data. @throws BrokerError. */
   query(question: NodeQuestion): Promise<object> {
-    return this.#answers.answer(question);
+    return this.#access.witness(question, this.#answers.answer(question));
   }
 
   /** Of TLS listeners. */
@@ -281,6 +283,7 @@ export class RunningNode {
     }
     await this.#auth.stop();
     await this.#metadata.stop();
+    await this.#access.stop();
     clearInterval(this.#timer);
     process.off('exit', this.#onProcessExit);
   }

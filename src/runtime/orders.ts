@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { DoorNotesTaken } from '../auth/audit/door-notes.js';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
@@ -104,6 +105,8 @@ export type ShardNotice =
   | { readonly kind: 'journal-failed' }
   /** A peer does not read its ring. */
   | { readonly kind: 'peer-stuck'; readonly peer: ShardId }
+  /** Who was refused, and who came. */
+  | { readonly kind: 'door'; readonly notes: DoorNotesTaken }
   | LogNotice
   /** The last words of a shard that ends by an error. */
   | { readonly kind: 'failed'; readonly error: unknown };

@@ -1,3 +1,4 @@
+import { DoorNotes } from '../auth/audit/door-notes.js';
 import { UserBook } from '../auth/user-book.js';
 import { SystemClock } from '../base/clock.js';
 import { SystemRandom } from '../base/random.js';
@@ -50,6 +51,7 @@ export interface ShardParts {
   readonly connections: Connections;
   readonly origins: Origins;
   readonly access: AccessBooks;
+  readonly door: DoorNotes;
 }
 
 /** Index of the MQTT engine in `connections`. */
@@ -96,6 +98,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   });
   const origins = new Origins();
   const access = new AccessBooks(catalogue);
+  const door = new DoorNotes(settings.mqtt.flapping.enabled);
   const mqtt = new MqttEngine({
     transport,
     broker,
@@ -110,6 +113,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     authenticator: auth,
     rights: access.rules,
     bans: access.bans,
+    door,
     quotas: nodeQuotas(handOver),
     overload: overloadLimits(settings),
     originOf: (connection) => origins.of(connection),
@@ -132,7 +136,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   journal.onFlushed = (milliseconds) => metrics.observe(HISTOGRAM.walFsync, milliseconds);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
   const connections = new Connections([mqtt]);
-  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, auth, connections, origins, access };
+  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, auth, connections, origins, access, door };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {

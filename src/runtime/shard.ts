@@ -210,6 +210,8 @@ export class Shard {
     if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
     if (this.#ticks % STATUS_TICKS === 0) {
       this.#post({ kind: 'status', status: this.#status() });
+      const notes = this.#parts.door.take();
+      if (notes !== null) this.#post({ kind: 'door', notes });
       this.#setGauges();
       if (this.#isResuming) this.#resumeAccepting();
     }

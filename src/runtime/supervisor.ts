@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { DoorNotesTaken } from '../auth/audit/door-notes.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
@@ -72,6 +73,8 @@ export class Supervisor {
   onShardServing: (shard: ShardId) => void = () => {};
   /** To a `query`. */
   onAnswer: (ticket: number, answer: ShardAnswer) => void = () => {};
+  /** What a shard saw at its door. */
+  onDoorNotes: (notes: DoorNotesTaken) => void = () => {};
   /** Shards do not come up: at the first start one that fails is enough. Called once. */
   onFatal: (error: unknown) => void = () => {};
   /** A phase changed or a shard was drained. */
@@ -228,6 +231,9 @@ export class Supervisor {
         return;
       case 'answer':
         this.onAnswer(notice.ticket, notice.answer);
+        return;
+      case 'door':
+        this.onDoorNotes(notice.notes);
         return;
       case 'peer-stuck':
         this.#end(this.#shards[notice.peer], 'shard.stuck', 'a shard does not read what another sends it, and is ended', {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
+import { AUDIT_SCHEMA, type AuditSettings, FLAPPING_SCHEMA, type FlappingSettings } from './access-schema.js';
 import { AUTH_SCHEMA, type AuthSettings } from './auth-schema.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
@@ -51,6 +52,7 @@ export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings, Liste
   readonly topics_max: number;
   readonly limits: LimitSettings;
   readonly overload: OverloadSettings;
+  readonly flapping: FlappingSettings;
 }
 
 export interface Settings {
@@ -67,6 +69,7 @@ export interface Settings {
   readonly metadata: MetadataSettings;
   readonly grpc: GrpcSettings;
   readonly auth: AuthSettings;
+  readonly audit: AuditSettings;
   readonly mqtt: MqttSettings;
 }
 
@@ -116,6 +119,7 @@ const mqtt = z.strictObject({
   topics_max: count(262_144, 1024, 2 ** 24, 'Topic names remembered per shard'),
   limits: LIMITS_SCHEMA.prefault({}),
   overload: OVERLOAD_SCHEMA.prefault({}),
+  flapping: FLAPPING_SCHEMA.prefault({}),
 });
 
 export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
@@ -159,5 +163,6 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
   metadata: METADATA_SCHEMA.prefault({}),
   grpc: GRPC_SCHEMA.prefault({}),
   auth: AUTH_SCHEMA.prefault({}),
+  audit: AUDIT_SCHEMA.prefault({}),
   mqtt: mqtt.prefault({}),
 });

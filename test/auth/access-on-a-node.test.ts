@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BANS } from '../../src/admin/questions/mqtt-access.js';
+import { BANS, USER_PUT } from '../../src/admin/questions/mqtt-access.js';
+import { verifyAudit } from '../../src/auth/audit/audit-log.js';
 import type { RunningNode } from '../../src/runtime/node.js';
 import { RawClient } from '../clients/raw-client.js';
-import { settingsFor, TRANSPORTS, withNode } from '../runtime/running-node.js';
+import { settingsFor, TRANSPORTS, until, withNode } from '../runtime/running-node.js';
 import { CLIENT_ID } from './acl/rules.js';
 import { Operator } from './operator.js';
 
@@ -105,3 +108,71 @@ test('access: an address that is none is refused in words, for a rule and for a 
     assert.deepEqual((await operator.ask(BANS.list, {})).items, []);
   });
 });
+
+test('access: a client that connects too often on all shards together is banned in the catalogue; who is slower is not', async (context) => {
+  const settings = settingsFor(TRANSPORTS[0], 2);
+  const flapping = { enabled: true, connects_max: 15, window: 60_000, ban_time: 300_000 };
+  await withNode({ ...settings, mqtt: { ...settings.mqtt, flapping } }, async (node) => {
+    const operator = new Operator(node);
+    for (let index = 0; index < 15; index += 1) assert.equal(await knock(context, plainUrl(node), 'slow'), 0);
+    const deadlineMs = performance.now() + 8000;
+    while ((await knock(context, plainUrl(node), 'restless')) !== BANNED) assert.ok(performance.now() < deadlineMs, 'it is banned');
+    const { items } = await operator.ask(BANS.list, {});
+    assert.deepEqual(
+      items.map(({ kind, value, by }) => [kind, value, by]),
+      [['client', 'restless', 'flapping']],
+    );
+    assert.ok(items[0].untilMs > Date.now() + 200_000);
+    assert.equal(await knock(context, plainUrl(node), 'slow'), 0);
+  });
+});
+
+test('access: refusals, changes and who made them are in the audit log, without secrets, in one chain', async (context) => {
+  const settings = settingsFor(TRANSPORTS[0], 2);
+  await withNode(settings, async (node) => {
+    const operator = new Operator(node);
+    await operator.allow('one', 'a');
+    await operator.ban('client', 'bad', { reason: 'noise' });
+    await operator.ask(USER_PUT, { name: 'ann', password: 'her secret', tenant: 'default' });
+    const client = await RawClient.connect(context, plainUrl(node), { clientId: 'c1' });
+    await publishUntil(client, 'b', isRefused);
+    for (let index = 0; index < 20; index += 1) assert.equal(await knock(context, plainUrl(node), 'bad'), BANNED);
+    await until('the shard has told', () => readAudit(settings.data_path).includes('"publish.refused"'));
+    await until('all of them', () => countRefused(settings.data_path, 'ban.refused', 'bad') === 20);
+  });
+  const text = readAudit(settings.data_path);
+  const records = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const events = new Set(records.map(({ event }) => event));
+  for (const event of [
+    'node.started',
+    'acl-rule.written',
+    'ban.written',
+    'user.written',
+    'operator.done',
+    'publish.refused',
+    'ban.refused',
+    'node.stopped',
+  ])
+    assert.ok(events.has(event), event);
+  assert.ok(records.filter(({ event }) => event === 'ban.refused').length < 20, 'alike refusals are counted');
+  assert.doesNotMatch(text, /her secret|argon2/);
+  assert.equal(verifyAudit(join(settings.data_path, 'audit')).fault, null);
+});
+
+function readAudit(dataPath: string): string {
+  const directory = join(dataPath, 'audit');
+  return readdirSync(directory)
+    .map((name) => readFileSync(join(directory, name), 'utf8'))
+    .join('');
+}
+
+/** How often, by the counts of all notes. */
+function countRefused(dataPath: string, wanted: string, clientId: string): number {
+  return readAudit(dataPath)
+    .split('\n')
+    .filter((line) => line.includes(wanted) && line.includes(`"clientId":"${clientId}"`))
+    .reduce((sum, line) => sum + Number(JSON.parse(line).count), 0);
+}

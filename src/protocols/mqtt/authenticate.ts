@@ -143,6 +143,7 @@ function refusedBy(
   { why, sentence }: { readonly why: RefusalKind; readonly sentence: string },
 ): Outcome {
   const { tenant, clientId: client, userName: user, address, listener } = facts;
+  context.door.refused({ what: 'authentication', why, tenant, clientId: client, user: user ?? '', address });
   context.log.debug('client.not-admitted', sentence, { connection: connection.id, why, tenant, client, user, address, listener });
   return { identity: null, refusal: { reasonCode: REASON_BY_REFUSAL[why], sentence: SENTENCE_FOR_CLIENT[why] ?? sentence } };
 }

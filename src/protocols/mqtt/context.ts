@@ -1,4 +1,4 @@
-import type { Authenticator, BanBook, RightsBook } from '../../auth/ports.js';
+import { type Authenticator, type BanBook, type DoorWatch, NOBODY_WATCHES, type RightsBook } from '../../auth/ports.js';
 import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
@@ -63,6 +63,8 @@ export interface MqttParts {
   readonly authenticator: Authenticator;
   readonly rights: RightsBook;
   readonly bans: BanBook;
+  /** Who hears what happens at the door; nobody, unless said. */
+  readonly door?: DoorWatch;
   readonly delayed: Delayed;
   readonly quotas: NodeQuotas;
   readonly overload: OverloadLimits;
@@ -90,6 +92,7 @@ export class MqttContext {
   readonly authenticator: Authenticator;
   readonly rights: RightsBook;
   readonly bans: BanBook;
+  readonly door: DoorWatch;
   readonly staging: Staging;
   /** Runs in the commits of this shard, and those that other shards append, by ticket. */
   readonly pending: PendingRuns = new PendingRuns();
@@ -219,6 +222,7 @@ export class MqttContext {
     this.authenticator = parts.authenticator;
     this.rights = parts.rights;
     this.bans = parts.bans;
+    this.door = parts.door ?? NOBODY_WATCHES;
     this.quotas = parts.quotas;
     this.overload = new Overload(parts.overload, parts.clock.monotonicMs());
     this.spaces = new TenantSpaces(

@@ -105,6 +105,7 @@ function isKeptOut(context: MqttContext, connection: MqttConnection, facts: Conn
   const { tenant, clientId, address } = facts;
   const ban = context.bans.banOf(tenant, clientId, user, address, context.nowMs);
   if (ban === null) return false;
+  context.door.refused({ what: 'ban', why: ban.reason, tenant, clientId, user, address });
   refuseConnect(context, connection, REASON.banned, ban.reason === '' ? 'banned' : `banned: ${ban.reason}`);
   return true;
 }
@@ -121,6 +122,8 @@ function enter(context: MqttContext, connection: MqttConnection, packet: Connect
   }
   const { will } = packet;
   if (will !== null && !context.rights.compile(identity).mayPublish(topicToAsk(will.topic), will.qos, will.retain)) {
+    const { tenant, clientId, user, address } = identity;
+    context.door.refused({ what: 'will', why: will.topic, tenant, clientId, user, address });
     refuseConnect(context, connection, REASON.notAuthorized, 'not authorized to publish the will');
     return;
   }
@@ -133,8 +136,11 @@ function enter(context: MqttContext, connection: MqttConnection, packet: Connect
     (outcome) => {
       connection.claimTicket = -1;
       if (connection.phase !== 'claiming') return;
-      if (outcome === REFUSED) refuseConnect(context, connection, REASON.notAuthorized, 'the session is that of another user');
-      else onClaimed(context, connection, packet, entrant, outcome);
+      if (outcome === REFUSED) {
+        const { tenant, clientId, user, address } = identity;
+        context.door.refused({ what: 'session', why: 'it is that of another user', tenant, clientId, user, address });
+        refuseConnect(context, connection, REASON.notAuthorized, 'the session is that of another user');
+      } else onClaimed(context, connection, packet, entrant, outcome);
     },
   );
 }
@@ -262,6 +268,7 @@ function admit(
       clean: packet.cleanStart,
     });
   }
+  context.door.entered(session.tenant, session.clientId);
   session.updateReady();
   if (isPresent) {
     dropForbidden(context, session);

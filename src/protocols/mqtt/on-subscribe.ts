@@ -11,7 +11,7 @@ import { encodeSuback, encodeUnsuback } from './encode.js';
 import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { dropRetainedReplay, replayRetained } from './retained-replay.js';
-import { rightsOf } from './rights.js';
+import { noteDenied, rightsOf } from './rights.js';
 import { say } from './say.js';
 import type { MqttSession } from './session.js';
 import { joinShared, leaveShared } from './shared/membership.js';
@@ -69,6 +69,7 @@ function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: 
   if (answer === 'guarded') session.isGuarded = true;
   if (answer !== 'no') return 0;
   context.counts[COUNT.deniedSubscriptions] += 1;
+  noteDenied(context, session, 'subscribe', filter);
   return REASON.notAuthorized;
 }
 

@@ -100,7 +100,15 @@ export function mayPublish(context: MqttContext, session: MqttSession, topic: To
   if (known >= 0) return known === 1;
   const isAllowed = rights.mayPublish(route.topic, run.qos, run.retain === 1);
   session.publishMemory.note(topic, generation, way, isAllowed);
+  if (!isAllowed) noteDenied(context, session, 'publish', route.topic); // Once for each topic that is remembered.
   return isAllowed;
+}
+
+/** Tells who watches the door what a client may not do. */
+export function noteDenied(context: MqttContext, { identity }: MqttSession, what: 'publish' | 'subscribe', topic: string): void {
+  if (identity === null) return;
+  const { tenant, clientId, user, address } = identity;
+  context.door.refused({ what, why: topic, tenant, clientId, user, address });
 }
 
 /** Whether the will of a client that is gone may be published: by the rules as they are now. */

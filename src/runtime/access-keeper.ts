@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { AuditLog } from '../auth/audit/audit-log.js';
+import type { DoorNotesTaken } from '../auth/audit/door-notes.js';
+import { FlappingCounts } from '../auth/bans/flapping.js';
+import { SystemClock } from '../base/clock.js';
+import { describeError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
+import type { ResourceRecord } from '../metadata/catalogue/resources.js';
+import type { Settings } from '../settings/schema.js';
+import { AUDITED_KINDS, changedBy, recordOf } from './audited-changes.js';
+import type { NodeQuestion } from './questions.js';
+import type { ThreadCatalogue } from './thread-catalogue.js';
+
+/** Whom bans of clients that come and go are by: they are deleted again when they are over. */
+export const BY_FLAPPING = 'flapping';
+
+const QUEUE_MAX = 10_000;
+const SWEEP_MS = 60_000;
+/** Deleted at a time. */
+const SWEPT_MAX = 100;
+const BANS_MAX = 1_000_000;
+
+export interface AccessKeeperParts {
+  readonly settings: Settings;
+  readonly catalogue: ThreadCatalogue;
+  readonly propose: (commands: readonly Command[]) => Promise<readonly CommandOutcome[]>;
+  readonly log: Logger;
+}
+
+/** On main: writes the audit log, and bans clients that come and go too often. Shards tell it what they see at their door. */
+export class AccessKeeper {
+  readonly #parts: AccessKeeperParts;
+  readonly #clock = new SystemClock();
+  readonly #audit: AuditLog | null;
+  readonly #flapping: FlappingCounts | null;
+  readonly #timer: NodeJS.Timeout;
+  #isSweeping = false;
+
+  constructor(parts: AccessKeeperParts) {
+    const { settings, catalogue, log } = parts;
+    const { enabled, connects_max: connectsMax, window: windowMs } = settings.mqtt.flapping;
+    this.#parts = parts;
+    this.#flapping = enabled ? new FlappingCounts({ connectsMax, windowMs }) : null;
+    const directory = join(settings.data_path, 'audit');
+    const fileBytesMax = settings.audit.file_bytes_max;
+    this.#audit = settings.audit.enabled ? new AuditLog({ directory, fileBytesMax, queueMax: QUEUE_MAX, clock: this.#clock, log }) : null;
+    this.#audit?.record('node.started', { node: settings.node.id });
+    for (const kind of AUDITED_KINDS)
+      catalogue.follow(kind, (change) => {
+        if (change !== 'reset') this.#audit?.record(...recordOf(change));
+      });
+    this.#timer = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** What a shard saw. */
+  onNotes({ refusals, connects, missing }: DoorNotesTaken): void {
+    for (const { what, ...fields } of refusals) this.#audit?.record(`${what}.refused`, fields);
+    if (missing > 0) this.#audit?.record('refusals.uncounted', { count: missing });
+    const nowMs = this.#clock.nowMs();
+    for (const { tenant, clientId, count } of connects)
+      if (this.#flapping?.note(tenant, clientId, count, nowMs) === true) void this.#ban(tenant, clientId, nowMs);
+  }
+
+  /** An operator of this machine asks by the control socket: what changes something is written down with its outcome. */
+  async witness(question: NodeQuestion, answer: Promise<object>): Promise<object> {
+    const change = changedBy(question);
+    if (change === null) return answer;
+    try {
+      const done = await answer;
+      this.#audit?.record('operator.done', { ...change, by: 'control socket' });
+      return done;
+    } catch (error) {
+      this.#audit?.record('operator.failed', { ...change, by: 'control socket', error: describeError(error) });
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#audit?.record('node.stopped', { node: this.#parts.settings.node.id });
+    await this.#audit?.close();
+  }
+
+  /** In the catalogue, so that it holds on all nodes. A ban that an operator made stays what it is. */
+  async #ban(tenant: string, clientId: string, nowMs: number): Promise<void> {
+    const { settings, catalogue, propose, log } = this.#parts;
+    const { ban_time: banMs, connects_max: connects, window: windowMs } = settings.mqtt.flapping;
+    const known = catalogue.reader.get('ban', { tenant, kind: 'client', value: clientId });
+    if (known !== null && (known.untilMs === 0 || known.untilMs > nowMs)) return;
+    const reason = `more than ${connects} connects in ${windowMs / 1000} s`;
+    const value = { tenant, kind: 'client', value: clientId, untilMs: nowMs + banMs, reason, by: BY_FLAPPING } as const;
+    log.info('client.flapping', 'a client connects too often and is banned', { tenant, client: clientId, untilMs: value.untilMs });
+    await this.#propose(propose, [{ kind: 'put-ban', value, expected: known?.revision ?? 0 }]);
+  }
+
+  /** Deletes bans that are over, of those that were made here or on another node. Slowly: they are as good as none. */
+  async #sweep(): Promise<void> {
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    const nowMs = this.#clock.nowMs();
+    const { catalogue, propose } = this.#parts;
+    const isOver = ({ by, untilMs }: ResourceRecord<'ban'>): boolean => by === BY_FLAPPING && untilMs !== 0 && untilMs + SWEEP_MS < nowMs;
+    const over = catalogue.reader.list('ban', { limit: BANS_MAX }).filter(isOver).slice(0, SWEPT_MAX);
+    const commands = over.map(
+      ({ tenant, kind, value, revision }): Command => ({ kind: 'delete-ban', key: { tenant, kind, value }, expected: revision }),
+    );
+    if (commands.length > 0) await this.#propose(propose, commands);
+    this.#isSweeping = false;
+  }
+
+  /** What is refused, somebody else did. */
+  async #propose(propose: AccessKeeperParts['propose'], commands: readonly Command[]): Promise<void> {
+    try {
+      await propose(commands);
+    } catch (error) {
+      this.#parts.log.warn('ban.unwritten', 'bans of clients that come and go were not written', { error: describeError(error) });
+    }
+  }
+}

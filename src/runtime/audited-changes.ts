@@ -1,0 +1,73 @@
+import type { ChangeOf } from '../metadata/catalogue/resource-tables.js';
+import type { ResourceRecord } from '../metadata/catalogue/resources.js';
+import type { NodeQuestion } from './questions.js';
+
+/* What the audit log says of changes, and what it does not: no password, no key, no token is in it. */
+
+/** Kinds of the catalogue that operators change. Others change by themselves, and often. */
+export type AuditedKind =
+  | 'tenant'
+  | 'user'
+  | 'acl-rule'
+  | 'ban'
+  | 'stream'
+  | 'retained-settings'
+  | 'auto-subscription'
+  | 'topic-rewrite'
+  | 'connector'
+  | 'rule'
+  | 'setting';
+
+export const AUDITED_KINDS: readonly AuditedKind[] = [
+  ...(['tenant', 'user', 'acl-rule', 'ban', 'stream', 'retained-settings', 'auto-subscription', 'topic-rewrite'] as const),
+  ...(['connector', 'rule', 'setting'] as const),
+];
+
+/** Fields that may hold a secret: that they are there is all that is said. */
+const SECRET_FIELDS: ReadonlySet<string> = new Set([
+  'passwordHash',
+  'scram',
+  'password',
+  'token',
+  'settings',
+  'value:setting',
+  'actions:rule',
+]);
+const SECRET = '(not shown)';
+
+/** Everything is plain data: a record as it is now. */
+export function recordOf<K extends AuditedKind>({ kind, key, record }: ChangeOf<K>): readonly [string, object] {
+  if (record === null) return [`${kind}.deleted`, { key }];
+  return [`${kind}.written`, { record: withoutSecrets(kind, record) }];
+}
+
+/** Names of questions that only look. */
+const LOOKS = /-(?:list|show|get|status|explain)$/;
+const OLDER_CHANGES: ReadonlySet<string> = new Set([
+  'stream-create',
+  'stream-delete',
+  'session-delete',
+  'cluster-join',
+  'cluster-leave',
+  'cluster-transfer',
+]);
+
+/** What a question changes; null: it only looks. */
+export function changedBy(question: NodeQuestion): object | null {
+  if (question.verb === 'ask') {
+    if (LOOKS.test(question.question)) return null;
+    return {
+      question: question.question,
+      ask: typeof question.ask === 'object' && question.ask !== null ? withoutSecrets('', question.ask) : {},
+    };
+  }
+  if (!OLDER_CHANGES.has(question.verb)) return null;
+  const { verb, ...ask } = question;
+  return { question: verb, ask: withoutSecrets('', ask) };
+}
+
+function withoutSecrets(kind: string, fields: object | ResourceRecord<AuditedKind>): object {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, SECRET_FIELDS.has(name) || SECRET_FIELDS.has(`${name}:${kind}`) ? SECRET : value]),
+  );
+}
