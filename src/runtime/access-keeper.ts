@@ -6,6 +6,7 @@ import { SystemClock } from '../base/clock.js';
 import { describeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
+import { keyText } from '../metadata/catalogue/keys.js';
 import type { ResourceRecord } from '../metadata/catalogue/resources.js';
 import type { Settings } from '../settings/schema.js';
 import { AUDITED_KINDS, changedBy, recordOf } from './audited-changes.js';
@@ -26,6 +27,8 @@ export interface AccessKeeperParts {
   readonly catalogue: ThreadCatalogue;
   readonly propose: (commands: readonly Command[]) => Promise<readonly CommandOutcome[]>;
   readonly log: Logger;
+  /** How often bans that are over are deleted, and how long after; for tests, which cannot wait as long. */
+  readonly sweepMs?: number;
 }
 
 /** On main: writes the audit log, and bans clients that come and go too often. Shards tell it what they see at their door. */
@@ -34,23 +37,34 @@ export class AccessKeeper {
   readonly #clock = new SystemClock();
   readonly #audit: AuditLog | null;
   readonly #flapping: FlappingCounts | null;
+  readonly #sweepMs: number;
   readonly #timer: NodeJS.Timeout;
+  /** Bans by BY_FLAPPING, of all nodes: those that are over are looked for among them. */
+  readonly #automatic = new Map<string, ResourceRecord<'ban'>>();
   #isSweeping = false;
 
   constructor(parts: AccessKeeperParts) {
     const { settings, catalogue, log } = parts;
     const { enabled, connects_max: connectsMax, window: windowMs } = settings.mqtt.flapping;
     this.#parts = parts;
+    this.#sweepMs = parts.sweepMs ?? SWEEP_MS;
     this.#flapping = enabled ? new FlappingCounts({ connectsMax, windowMs }) : null;
     const directory = join(settings.data_path, 'audit');
-    const fileBytesMax = settings.audit.file_bytes_max;
-    this.#audit = settings.audit.enabled ? new AuditLog({ directory, fileBytesMax, queueMax: QUEUE_MAX, clock: this.#clock, log }) : null;
+    const { enabled: isAudited, file_bytes_max: fileBytesMax, files_max: filesMax } = settings.audit;
+    const options = { directory, fileBytesMax, filesMax, queueMax: QUEUE_MAX, clock: this.#clock, log };
+    this.#audit = isAudited ? new AuditLog(options) : null;
     this.#audit?.record('node.started', { node: settings.node.id });
     for (const kind of AUDITED_KINDS)
       catalogue.follow(kind, (change) => {
         if (change !== 'reset') this.#audit?.record(...recordOf(change));
       });
-    this.#timer = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
+    catalogue.follow('ban', (change) => {
+      if (change === 'reset') this.#countAutomatic();
+      else if (change.record !== null) this.#noteBan(change.record);
+      else this.#automatic.delete(keyText('ban', change.key));
+    });
+    this.#countAutomatic();
+    this.#timer = setInterval(() => void this.#sweep(), this.#sweepMs).unref();
   }
 
   /** What a shard saw. */
@@ -99,14 +113,26 @@ export class AccessKeeper {
     if (this.#isSweeping) return;
     this.#isSweeping = true;
     const nowMs = this.#clock.nowMs();
-    const { catalogue, propose } = this.#parts;
-    const isOver = ({ by, untilMs }: ResourceRecord<'ban'>): boolean => by === BY_FLAPPING && untilMs !== 0 && untilMs + SWEEP_MS < nowMs;
-    const over = catalogue.reader.list('ban', { limit: BANS_MAX }).filter(isOver).slice(0, SWEPT_MAX);
+    const { propose } = this.#parts;
+    const over = [...this.#automatic.values()]
+      .filter(({ untilMs }) => untilMs !== 0 && untilMs + this.#sweepMs < nowMs)
+      .slice(0, SWEPT_MAX);
     const commands = over.map(
       ({ tenant, kind, value, revision }): Command => ({ kind: 'delete-ban', key: { tenant, kind, value }, expected: revision }),
     );
     if (commands.length > 0) await this.#propose(propose, commands);
     this.#isSweeping = false;
+  }
+
+  #countAutomatic(): void {
+    this.#automatic.clear();
+    for (const ban of this.#parts.catalogue.reader.list('ban', { limit: BANS_MAX })) this.#noteBan(ban);
+  }
+
+  #noteBan(ban: ResourceRecord<'ban'>): void {
+    const key = keyText('ban', ban);
+    if (ban.by === BY_FLAPPING) this.#automatic.set(key, ban);
+    else this.#automatic.delete(key);
   }
 
   /** What is refused, somebody else did. */

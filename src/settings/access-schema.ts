@@ -18,6 +18,7 @@ export interface AuditSettings {
   readonly enabled: boolean;
   /** Bytes. */
   readonly file_bytes_max: number;
+  readonly files_max: number;
 }
 
 export const FLAPPING_SCHEMA: z.ZodType<FlappingSettings, Readonly<Record<string, unknown>>> = z.strictObject({
@@ -30,4 +31,5 @@ export const FLAPPING_SCHEMA: z.ZodType<FlappingSettings, Readonly<Record<string
 export const AUDIT_SCHEMA: z.ZodType<AuditSettings, Readonly<Record<string, unknown>>> = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether refusals, and what operators change, are written to audit/ below data_path'),
   file_bytes_max: size(64 * MIB, 4096, 2 ** 40, 'A file that is as long is followed by the next one'),
+  files_max: count(50, 2, 1_000_000, 'Files that are kept; then the oldest is deleted'),
 }) as z.ZodType<AuditSettings, Readonly<Record<string, unknown>>>;

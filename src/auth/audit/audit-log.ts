@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BoundedQueue } from '../../base/bounded-queue.js';
 import type { Clock } from '../../base/clock.js';
@@ -9,8 +9,10 @@ import { type AuditFault, type AuditLink, checkChain, lineOf } from './chain.js'
 
 export interface AuditOptions {
   readonly directory: string;
-  /** A file that is as large is followed by the next one. Nothing is deleted. */
+  /** A file that is as large is followed by the next one. */
   readonly fileBytesMax: number;
+  /** With more, the oldest is deleted; what is left is a chain still. */
+  readonly filesMax: number;
   /** Records that wait for the disk. */
   readonly queueMax: number;
   readonly clock: Clock;
@@ -106,14 +108,18 @@ export class AuditLog {
   /** Tries until it is written: meanwhile others wait in the queue. */
   async #append(text: string): Promise<void> {
     const bytes = Buffer.from(text);
+    let isNew = false;
     if (this.#bytes >= this.#options.fileBytesMax) {
       await this.#file?.close();
       this.#file = null;
       this.#number += 1;
       this.#bytes = 0;
+      isNew = true;
     }
     for (;;) {
       try {
+        if (isNew) await this.#dropOldest();
+        isNew = false;
         this.#file ??= await open(this.#path(), 'a', 0o600);
         await this.#file.truncate(this.#bytes); // What an earlier try left behind.
         await this.#file.appendFile(bytes);
@@ -126,6 +132,13 @@ export class AuditLog {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
+  }
+
+  /** Before the newest is made. */
+  async #dropOldest(): Promise<void> {
+    const { directory, filesMax } = this.#options;
+    const files = auditFiles(directory);
+    for (const { name } of files.slice(0, Math.max(0, files.length + 1 - filesMax))) await unlink(join(directory, name));
   }
 
   #path(): string {

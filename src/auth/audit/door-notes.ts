@@ -19,8 +19,8 @@ export interface DoorNotesTaken {
   readonly missing: number;
 }
 
-/** Different ones between two takings. */
-const REFUSALS_MAX = 1000;
+/** Different ones between two takings: whoever is refused under ever new names writes so many lines and no more. */
+const REFUSALS_MAX = 100;
 const CONNECTS_MAX = 20_000;
 
 /** Collects on a shard what main wants to know, so that a storm at the door is a few lines. */

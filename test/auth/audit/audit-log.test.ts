@@ -12,9 +12,15 @@ function folder(context: TestContext): string {
   return directory;
 }
 
-function open(directory: string, log: RecordingLogger = new RecordingLogger(), fileBytesMax = 1_000_000, queueMax = 1000): AuditLog {
+function open(
+  directory: string,
+  log: RecordingLogger = new RecordingLogger(),
+  fileBytesMax = 1_000_000,
+  queueMax = 1000,
+  filesMax = 50,
+): AuditLog {
   const clock = { nowMs: () => 1_700_000_000_000, monotonicMs: () => 0 };
-  return new AuditLog({ directory, fileBytesMax, queueMax, clock, log });
+  return new AuditLog({ directory, fileBytesMax, filesMax, queueMax, clock, log });
 }
 
 async function written(directory: string, count: number): Promise<void> {
@@ -106,4 +112,15 @@ test('audit: what does not fit into the queue is counted, and the log says how m
   assert.equal(records.length, 11);
   assert.deepEqual([records[10].event, records[10].lines], ['audit.missing', 15]);
   assert.equal(verifyAudit(directory).fault, null);
+});
+
+test('audit: of more files than are wanted the oldest go, and what is left is in one chain', async (context) => {
+  const directory = folder(context);
+  for (let round = 0; round < 6; round += 1) {
+    const log = open(directory, undefined, 100, 1000, 3);
+    log.record('e', { round });
+    await log.close();
+  }
+  assert.deepEqual(readdirSync(directory).sort(), ['audit-000004.jsonl', 'audit-000005.jsonl', 'audit-000006.jsonl']);
+  assert.deepEqual(verifyAudit(directory), { files: 3, lines: 3, fault: null });
 });
