@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { AuditLog } from '../auth/audit/audit-log.js';
 import type { DoorNotesTaken } from '../auth/audit/door-notes.js';
 import { FlappingCounts } from '../auth/bans/flapping.js';
 import { SystemClock } from '../base/clock.js';
@@ -9,6 +8,7 @@ import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js'
 import { keyText } from '../metadata/catalogue/keys.js';
 import type { ResourceRecord } from '../metadata/catalogue/resources.js';
 import type { Settings } from '../settings/schema.js';
+import { AuditLog } from '../telemetry/audit/audit-log.js';
 import { AUDITED_KINDS, changedBy, recordOf } from './audited-changes.js';
 import type { NodeQuestion } from './questions.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';

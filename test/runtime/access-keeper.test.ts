@@ -16,7 +16,13 @@ test('access keeper: bans of clients that came and went are deleted when they ar
   catalogue.apply([ban('over', BY_FLAPPING, 1), ban('not-yet', BY_FLAPPING, Date.now() + 600_000), ban('by-hand', 'ann', 1)]);
   const settings = settingsFor(TRANSPORTS[0], 1);
   const keeper = new AccessKeeper({
-    ...{ settings, catalogue: catalogue.copy, propose: (commands) => Promise.resolve(catalogue.apply(commands)), log: SILENT_LOGGER, sweepMs: 20 },
+    ...{
+      settings,
+      catalogue: catalogue.copy,
+      propose: (commands) => Promise.resolve(catalogue.apply(commands)),
+      log: SILENT_LOGGER,
+      sweepMs: 20,
+    },
   });
   const names = (): readonly string[] => catalogue.copy.reader.list('ban', { limit: 10 }).map(({ value }) => value);
   try {

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { SettingsInput } from '../../settings/parse.js';
 import { type CommandLineEnd, EXIT } from '../command-line.js';
+import { AUDIT } from './audit-verbs.js';
 import { MQTT } from './mqtt/group.js';
 import type { VerbGroup } from './verb.js';
 import { type CtlAction, type Flags, TOPICS, type VerbPage } from './verbs.js';
@@ -42,9 +43,10 @@ export function parseCtlLine(args: readonly string[], version: string): CtlLine 
         line = found;
       });
   }
-  addGroup(program, MQTT, (found) => {
-    line = found;
-  });
+  for (const group of [MQTT, AUDIT])
+    addGroup(program, group, (found) => {
+      line = found;
+    });
   try {
     program.parse(args, { from: 'user' });
   } catch (error) {

@@ -153,18 +153,37 @@ export interface AuditCheck {
   readonly fault: (AuditFault & { readonly file: string }) | null;
 }
 
-/** Whether all files of a directory are what was written, in one chain. Files before the first may have been taken away. */
+/**
+ * Whether all files of a directory are what was written, in one chain. Files before the first may have been taken away, and a broker that runs may be
+ * in the middle of the last line.
+ */
 export function verifyAudit(directory: string): AuditCheck {
   let lines = 0;
   let last: AuditLink | null = null;
   const files = auditFiles(directory);
-  for (const { name } of files) {
-    const check = checkChain(readFileSync(join(directory, name), 'utf8'), last);
+  for (const [index, { name }] of files.entries()) {
+    const text = readFileSync(join(directory, name), 'utf8');
+    const check = checkChain(index === files.length - 1 ? text.slice(0, text.lastIndexOf('\n') + 1) : text, last);
     lines += check.lines;
     if (check.fault !== null) return { files: files.length, lines, fault: { file: name, ...check.fault } };
     last = check.last;
   }
   return { files: files.length, lines, fault: null };
+}
+
+/** The last records, oldest first, as they were written. */
+export function latestAudit(directory: string, count: number): readonly string[] {
+  let lines: string[] = [];
+  for (const { name } of [...auditFiles(directory)].reverse()) {
+    const text = readFileSync(join(directory, name), 'utf8');
+    const whole = text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line !== '');
+    lines = [...whole.slice(-(count - lines.length)), ...lines];
+    if (lines.length >= count) break;
+  }
+  return lines;
 }
 
 function auditFiles(directory: string): readonly { readonly name: string; readonly number: number }[] {

@@ -3,8 +3,8 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { AuditLog, verifyAudit } from '../../../src/auth/audit/audit-log.js';
 import { RecordingLogger } from '../../../src/base/logger.js';
+import { AuditLog, latestAudit, verifyAudit } from '../../../src/telemetry/audit/audit-log.js';
 
 function folder(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'robustmq-audit-'));
@@ -123,4 +123,17 @@ test('audit: of more files than are wanted the oldest go, and what is left is in
   }
   assert.deepEqual(readdirSync(directory).sort(), ['audit-000004.jsonl', 'audit-000005.jsonl', 'audit-000006.jsonl']);
   assert.deepEqual(verifyAudit(directory), { files: 3, lines: 3, fault: null });
+});
+
+test('audit: the latest records are found over several files, and a line that is being written is not among them', async (context) => {
+  const directory = folder(context);
+  for (let round = 0; round < 4; round += 1) {
+    const log = open(directory, undefined, 100);
+    log.record('e', { round });
+    await log.close();
+  }
+  appendFileSync(join(directory, 'audit-000004.jsonl'), '{"seq":5,');
+  const rounds = (count: number): readonly unknown[] => latestAudit(directory, count).map((line) => JSON.parse(line).round);
+  assert.deepEqual([rounds(1), rounds(3), rounds(9)], [[3], [1, 2, 3], [0, 1, 2, 3]]);
+  assert.equal(verifyAudit(directory).fault, null);
 });
