@@ -10,6 +10,7 @@ import { AuthKeeper } from './auth-keeper.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
 import { Enquiries } from './enquiries.js';
+import { endInHaste } from './haste.js';
 import { hasLanes, openShape } from './journal-shape.js';
 import { readLegacyStreams, setLegacyStreamsAside } from './legacy-streams.js';
 import { Listeners, type OpenListener } from './listeners.js';
@@ -37,8 +38,6 @@ const LOOK_TICKS = 30;
 const DRAIN_MS_MAX = 5000;
 /** A shard that was told to end and does not is ended. */
 const END_MS_MAX = 3000;
-/** The same when the process ends without waiting for clients. Main stands still meanwhile. */
-const HASTE_MS_MAX = 2000;
 
 /** How shards are watched; for tests, which cannot wait as long. */
 export interface Watching {
@@ -84,7 +83,7 @@ export class RunningNode {
   readonly #listeners: Listeners;
   #ticks = 0;
   readonly #timer: NodeJS.Timeout;
-  readonly #onProcessExit = (): void => this.#endInHaste();
+  readonly #onProcessExit = (): void => endInHaste(this.#cells, this.#supervisor, this.shardCount);
   /** What shards are told of the catalogue when the streams of the settings are in it; null: they are. */
   #heldOrders: ShardOrder[] | null = [];
   #stopped: Promise<void> | null = null;
@@ -286,21 +285,6 @@ export class RunningNode {
     await this.#access.stop();
     clearInterval(this.#timer);
     process.off('exit', this.#onProcessExit);
-  }
-
-  /**
-   * The process ends while shards run: it was told to stop twice, or main has a bug. Every thread that is ended with uWebSockets.js
-   * listening aborts the process, which loses the exit code and leaves a core file; so all of them close first. Nothing is
-   * awaited, because after `exit` no turn comes. A shard that hangs cannot close: then SIGKILL is the quiet end.
-   */
-  #endInHaste(): void {
-    this.#cells.beginProcessEnd();
-    this.#supervisor.stop();
-    const deadlineMs = performance.now() + HASTE_MS_MAX;
-    for (let shard = 0; shard < this.shardCount; shard += 1) {
-      const isClosed = this.#cells.waitForClose(shard, Math.max(0, deadlineMs - performance.now()));
-      if (!isClosed) process.kill(process.pid, 'SIGKILL');
-    }
   }
 
   /** Shards load while the metadata service finds its cluster; they open their logs when they have the catalogue. */
