@@ -24,6 +24,9 @@ export function banner(facts: BannerFacts): string {
     `RobustMQ ${version}   ${settings.node.id}   profile: ${settings.security.profile}   Node ${process.version}   ${shards}`,
     `  MQTT      ${node.listeners.map((listener) => listener.url).join('   ')}`,
     ...(node.grpcAddress === '' ? [] : [`  gRPC      ${node.grpcAddress}`]),
+    ...(node.certificates.authorityPath === ''
+      ? []
+      : [`  TLS       clients that trust ${shownPath(node.certificates.authorityPath)} can verify this server`]),
     `  Data      ${shownPath(settings.data_path)}`,
     `  Config    ${loaded.files.length === 0 ? 'built-in defaults, none loaded' : loaded.files.join(', ')}`,
     `  Engines   transport ${node.transportKind}${settings.mqtt.ws.enabled ? `, WebSocket ${node.webSocketEngine}` : ''}`,

@@ -1,3 +1,4 @@
+import type { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Settings } from '../settings/schema.js';
 import type { ControlQuestion } from './control-wire.js';
@@ -16,6 +17,14 @@ export interface RunningListener {
   readonly port: number;
 }
 
+/** Certificates and keys of TLS listeners. */
+export interface RunningCertificates {
+  /** Reads those again whose files changed. Where something is wrong with them, the old ones stay. */
+  reload(): readonly { readonly listener: string; readonly fault: BrokerError | null }[];
+  /** Of the authority that clients can be told to trust; empty: every listener has a certificate of its own. */
+  readonly authorityPath: string;
+}
+
 export interface RunningNode {
   readonly listeners: readonly RunningListener[];
   readonly shardCount: number;
@@ -23,6 +32,7 @@ export interface RunningNode {
   readonly webSocketEngine: string;
   /** host:port of the control plane; empty: it is disabled. */
   readonly grpcAddress: string;
+  readonly certificates: RunningCertificates;
   connections(): number;
   /** Plain data; see control-wire.ts. Rejects with BrokerError. */
   query(question: ControlQuestion): Promise<object>;

@@ -100,13 +100,14 @@ async function showStatus(input: SettingsInput, output: 'table' | 'json'): Promi
 }
 
 async function reload(input: SettingsInput): Promise<number> {
-  const { applied, needRestart } = RELOAD_REPORT.parse(await ask(input, 'reload'));
+  const { applied, needRestart, refused } = RELOAD_REPORT.parse(await ask(input, 'reload'));
   const lines = [
     ...(applied.length > 0 ? [`taken over: ${applied.join(', ')}`] : []),
     ...(needRestart.length > 0 ? [`changed, and in force after a restart: ${needRestart.join(', ')}`] : []),
+    ...refused.map((line) => `not taken over, the old ones stay in force: ${line}`),
   ];
   process.stdout.write(`${lines.length === 0 ? 'nothing changed' : lines.join('\n')}\n`);
-  return EXIT.ok;
+  return refused.length === 0 ? EXIT.ok : EXIT.failure;
 }
 
 async function ask(input: SettingsInput, verb: 'status' | 'reload'): Promise<unknown> {

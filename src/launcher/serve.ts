@@ -177,8 +177,13 @@ export class ServerProcess {
       sources: new Map([...sources, ['log.level', levelSource]]),
       files,
     };
-    this.#log.info('settings.reloaded', 'settings read again', { applied, needRestart });
-    return { applied, needRestart };
+    const refused: string[] = [];
+    for (const { listener, fault } of this.#node?.certificates.reload() ?? []) {
+      if (fault === null) applied.push(`certificates of ${listener}`);
+      else refused.push(`${listener}: ${fault.line}`);
+    }
+    this.#log.info('settings.reloaded', 'settings read again', { applied, needRestart, refused });
+    return { applied, needRestart, refused };
   }
 
   #report(): StatusReport {

@@ -44,9 +44,15 @@ export const STATUS_REPORT: z.ZodType<StatusReport> = z.object({
 export interface ReloadReport {
   readonly applied: readonly string[];
   readonly needRestart: readonly string[];
+  /** What stays as it was, by listener, with the error. */
+  readonly refused: readonly string[];
 }
 
-export const RELOAD_REPORT: z.ZodType<ReloadReport> = z.object({ applied: z.array(z.string()), needRestart: z.array(z.string()) });
+export const RELOAD_REPORT: z.ZodType<ReloadReport> = z.object({
+  applied: z.array(z.string()),
+  needRestart: z.array(z.string()),
+  refused: z.array(z.string()),
+});
 
 /** The table that `robust-server status` prints. */
 export function statusTable(report: StatusReport, isColored: boolean): string {

@@ -47,6 +47,8 @@ export class MetadataOnlyNode {
     }, LOG_LEVEL_MS);
   }
 
+  readonly certificates: { readonly authorityPath: string; reload(): [] } = { authorityPath: '', reload: () => [] };
+
   get grpcAddress(): string {
     return this.#metadata.grpcAddress;
   }

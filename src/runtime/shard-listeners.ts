@@ -4,10 +4,11 @@ import { assert } from '../base/assert.js';
 import type { Logger } from '../base/logger.js';
 import { isTlsKind, type ListenerDefinition, listenersOf } from '../settings/listener-schema.js';
 import { CarriedConnections } from '../transport/carried-connections.js';
-import type { ConnectionId, ConnectionOptions, PeerFacts, Transport } from '../transport/ports.js';
+import type { ConnectionId, ConnectionOptions, PeerAddress, PeerFacts, Transport } from '../transport/ports.js';
+import { ProxyGate } from '../transport/proxy-gate.js';
 import { SocketDeadlines } from '../transport/socket-deadlines.js';
+import { StreamCarrier } from '../transport/stream-carrier.js';
 import type { TlsMaterial } from '../transport/tls/material.js';
-import { TlsCarrier } from '../transport/tls/tls-carrier.js';
 import { TlsGate } from '../transport/tls/tls-gate.js';
 import { BY_ADDRESS, BY_OTHERS } from '../transport/websocket/engine.js';
 import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
@@ -20,6 +21,8 @@ import { rulesOf } from './tls/tls-files.js';
 const WAITING_MAX = 10_000;
 /** Whoever was told to end has so long to do so. */
 const LINGER_MS = 2000;
+/** The request to become a WebSocket is there within. */
+const UPGRADE_MS_MAX = 10_000;
 /** Deadlines are looked at every so many ticks. */
 const DEADLINE_TICKS = 5;
 
@@ -38,13 +41,16 @@ export interface ShardListenersParts {
 /** One listener as this shard has it. What its kind does not need is null. */
 interface Listener {
   readonly definition: ListenerDefinition;
+  readonly proxy: ProxyGate | null;
   readonly gate: TlsGate | null;
   readonly web: WebSocketListener | null;
+  readonly carried: CarriedConnections | null;
 }
 
 /**
  * The way of a connection from an accepted descriptor to its protocol, on one shard:
  *
+ *   (a proxy's header is read before anything else, on a socket of node:net)
  *   tcp, unix   descriptor --------------------------------------> transport.adopt -> onOpen
  *   tls         descriptor -> node:net -> TlsGate -> TlsCarrier -> virtual connection -> onOpen
  *   wss, ws     descriptor -> node:net [-> TlsGate] -> node:http, ws -> virtual connection -> onOpen
@@ -101,7 +107,7 @@ export class ShardListeners {
     const { transport, connection } = this.#parts;
     const listener = this.#byTag[tag];
     assert(listener !== undefined, 'what is accepted belongs to a listener');
-    const isPlain = listener.gate === null && listener.web === null;
+    const isPlain = listener.carried === null && listener.web === null;
     for (let index = 0; index < count; index += 1) {
       const descriptor = descriptors[index];
       if (!this.#admits(listener.definition)) transport.refuse(descriptor);
@@ -166,8 +172,31 @@ export class ShardListeners {
 
   #take(listener: Listener, socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    if (listener.gate !== null) listener.gate.accept(socket, null, performance.now());
-    else listener.web?.accept(socket, () => ({ ...plainFacts(socket) }));
+    if (listener.proxy === null) this.#pass(listener, socket, null);
+    else listener.proxy.accept(socket, performance.now(), (source) => this.#pass(listener, socket, source));
+  }
+
+  /** @param source whom a proxy speaks for; null: nobody does. */
+  #pass({ gate, web, carried }: Listener, socket: Socket, source: PeerAddress | null): void {
+    const peer = (): PeerFacts => ({ ...PLAIN, ...(source ?? { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }) });
+    if (gate !== null) {
+      gate.accept(socket, source, performance.now());
+    } else if (web !== null) {
+      this.#serveWeb(web, socket, peer, UPGRADE_MS_MAX);
+      socket.resume(); // Where it was accepted paused.
+    } else if (carried !== null) this.#carry(carried, socket, peer);
+  }
+
+  #serveWeb(web: WebSocketListener, socket: Socket, peer: () => PeerFacts, timeoutMs: number): void {
+    this.#deadlines.set(socket, performance.now() + timeoutMs);
+    web.accept(socket, peer, () => this.#deadlines.clear(socket));
+  }
+
+  #carry(carried: CarriedConnections, socket: Socket, peer: () => PeerFacts): void {
+    const carrier = new StreamCarrier(socket, peer, (ending) => this.#deadlines.set(ending, performance.now() + LINGER_MS));
+    const attached = carried.attach(carrier);
+    if (attached !== null) carrier.start(attached);
+    socket.resume();
   }
 
   async #open(definition: ListenerDefinition, { port, engine }: ListenerHandOver): Promise<void> {
@@ -184,9 +213,13 @@ export class ShardListeners {
       const messageBytesMax = handOver.settings.mqtt.packet_bytes_max;
       web = await WebSocketListener.open(transport, { kind: engine, host, port, descriptor, path, messageBytesMax, connection, onOpen });
     }
-    const carried = kind === 'tls' ? new CarriedConnections(transport, connection, onOpen) : null;
+    const { proxy_protocol: versions, proxy_trusted } = definition;
+    const trusted = kind === 'unix' ? null : proxy_trusted;
+    const proxy = versions === 'off' ? null : new ProxyGate({ versions, trusted }, this.#deadlines);
+    const isCarried = engine === null && (kind === 'tls' || proxy !== null);
+    const carried = isCarried ? new CarriedConnections(transport, connection, onOpen) : null;
     const gate = isTlsKind(kind) ? this.#openGate(definition, web, carried) : null;
-    this.#byTag[tag] = { definition, gate, web };
+    this.#byTag[tag] = { definition, proxy, gate, web, carried };
     const factsOf = (id: ConnectionId): PeerFacts => (carried ?? web)?.peerOf(id) ?? { ...PLAIN, ...transport.peerOf(id) };
     origins.listen(tag, (id): Origin => originOf(definition, factsOf(id)));
     this.#parts.log.debug('listener.open', 'a shard takes connections', { name });
@@ -204,18 +237,12 @@ export class ShardListeners {
     };
     return new TlsGate(options, this.#deadlines, (socket, peer) => {
       if (web !== null) {
-        web.accept(socket, peer);
+        this.#serveWeb(web, socket, peer, definition.handshake_timeout);
         return;
       }
-      const carrier = new TlsCarrier(socket, peer, (ending) => this.#deadlines.set(ending, performance.now() + LINGER_MS));
-      const attached = carried?.attach(carrier) ?? null;
-      if (attached !== null) carrier.start(attached);
+      if (carried !== null) this.#carry(carried, socket, peer);
     });
   }
 }
 
 const PLAIN = { isEncrypted: false, certificate: null, pskIdentity: '' };
-
-function plainFacts({ remoteAddress, remotePort }: Socket): PeerFacts {
-  return { ...PLAIN, address: remoteAddress ?? '', port: remotePort ?? 0 };
-}

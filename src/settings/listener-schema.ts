@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { count, DAY, duration, SECOND } from './forms.js';
 
@@ -88,6 +89,14 @@ const LISTENERS_MAX = 59;
 const SERVER_NAMES_MAX = 1000;
 const HOST_NAME = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 
+/** `10.0.0.0/8`, `::1`. */
+function isNetwork(text: string): boolean {
+  const [address, bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
 function baseFields(what: string, port: number) {
   return {
     enabled: z.boolean().default(true).describe(what),
@@ -100,7 +109,7 @@ function baseFields(what: string, port: number) {
       .default('off')
       .describe("Each connection begins with a proxy's header (HAProxy's PROXY protocol) that says who the client is"),
     proxy_trusted: z
-      .array(z.string().min(1).max(64))
+      .array(z.string().refine(isNetwork, 'must be an address, or a network as 10.0.0.0/8'))
       .max(256)
       .default(['127.0.0.0/8', '::1'])
       .describe('Proxies: addresses and networks; others are turned away where there is a proxy_protocol'),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian's own clients against a running broker: mosquitto_pub and mosquitto_sub, and Python's paho.
 #
-#   test/clients/debian.sh PORT
+#   test/clients/debian.sh PORT [TLS_PORT CA_FILE]
 #
 # Each check starts its receiver, waits until the broker has its subscription (mosquitto_sub -d says so), sends, and compares what came.
 set -euo pipefail
@@ -11,6 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'jobs -p | xargs -r kill 2>/dev/null || true; rm -rf "$work"' EXIT
 at=(-h 127.0.0.1 -p "$port")
+tls=${2:-}
+ca=${3:-}
 failed=0
 
 verdict() { # name, expected, received
@@ -79,6 +81,25 @@ subscribe $name -q 1 -t "debian/$name" -C 1000
 seq 1 1000 | mosquitto_pub "${at[@]}" -q 1 -t "debian/$name" -l
 collect $name
 verdict 'a thousand in order' "$(seq 1 1000 | sed 's/$/:retain=0/' | tr '\n' ' ' | sed 's/ $//')" "$came"
+
+# Over TLS, verified by the authority of the broker; and a client that trusts nobody is not deceived.
+if [[ -n "$tls" ]]; then
+  plain=("${at[@]}")
+  for version in tlsv1.2 tlsv1.3; do
+    at=(-h localhost -p "$tls" --cafile "$ca" --tls-version $version)
+    subscribe "$version" -q 1 -t "debian/$version" -C 1
+    mosquitto_pub "${at[@]}" -q 1 -t "debian/$version" -m sealed
+    collect "$version"
+    verdict "$version" 'sealed:retain=0' "$came"
+  done
+  at=("${plain[@]}")
+  mosquitto_pub -h localhost -p "$tls" --capath /etc/ssl/certs -t debian/none -m x 2> /dev/null && answer=trusted || answer=refused
+  verdict 'an authority that the client does not know' refused "$answer"
+  if command -v openssl > /dev/null; then
+    answer=$(openssl s_client -connect "localhost:$tls" -CAfile "$ca" -verify_return_error < /dev/null 2> /dev/null | grep -c 'Verify return code: 0 (ok)' || true)
+    verdict 'openssl s_client' 1 "$((answer > 0))"
+  fi
+fi
 
 python=''
 for candidate in /usr/bin/python3 python3; do

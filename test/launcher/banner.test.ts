@@ -15,6 +15,7 @@ function bannerOf(listeners: readonly RunningListener[], shardCount = 1): string
     transportKind: 'native',
     webSocketEngine: 'uws',
     grpcAddress: '127.0.0.1:1228',
+    certificates: { authorityPath: '', reload: () => [] },
     connections: () => 0,
     query: () => Promise.resolve({}),
     status: () => ({}),

@@ -17,6 +17,7 @@ async function startStub(settings: Settings): Promise<RunningNode> {
     transportKind: 'node',
     webSocketEngine: 'ws',
     grpcAddress: '127.0.0.1:1228',
+    certificates: { authorityPath: '', reload: () => [] },
     connections: () => 3,
     query: (question) => Promise.resolve({ asked: question.verb }),
     status: () => ({ stub: true }),

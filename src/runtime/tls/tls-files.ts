@@ -33,6 +33,8 @@ interface Entry {
   loaded: string;
   /** Of the files at the last look. */
   seen: string;
+  /** Of the files that are in force. */
+  good: string;
 }
 
 export function rulesOf(definition: ListenerDefinition): TlsRules {
@@ -60,7 +62,7 @@ export class TlsFiles {
     this.#log = log;
     this.#entries = definitions
       .filter(({ kind }) => isTlsKind(kind))
-      .map((definition) => ({ definition, material: null, loaded: '', seen: '' }));
+      .map((definition) => ({ definition, material: null, loaded: '', seen: '', good: '' }));
     for (const entry of this.#entries) {
       if (entry.definition.cert === '')
         readMaterial(entry.definition, { cert: '', key: '' }); // The other files are looked at now.
@@ -101,9 +103,10 @@ export class TlsFiles {
     }
   }
 
-  /** Reads everything again, at once. */
+  /** Reads what changed, at once. */
   reload(): readonly TlsReload[] {
-    return this.#entries.filter(({ material }) => material !== null).map((entry) => this.#renew(entry));
+    const changed = this.#entries.filter((entry) => entry.material !== null && signatureOf(entry.definition) !== entry.good);
+    return changed.map((entry) => this.#renew(entry));
   }
 
   /** Every few seconds. Files that changed are read when they have rested from one look to the next: they are written one by one. */
@@ -150,6 +153,7 @@ export class TlsFiles {
     const material = readMaterial(definition, this.#development);
     checkMaterial(material, rulesOf(definition));
     entry.material = material;
+    entry.good = entry.loaded;
     return material;
   }
 

@@ -33,7 +33,8 @@ export interface WsEngine {
   readonly kind: WsEngineKind;
   /** 0 if it does not listen. */
   readonly port: number;
-  accept(stream: Duplex, peer: () => PeerFacts): void;
+  /** @param onUpgraded it is a WebSocket now. Until then whoever brought it watches its time: a server that does not listen does not. */
+  accept(stream: Duplex, peer: () => PeerFacts, onUpgraded: () => void): void;
   /**
    * The process has no descriptor left for another connection: takes none, if trying would cost anything. Sockets go on. Idempotent.
    */

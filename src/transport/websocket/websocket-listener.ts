@@ -54,9 +54,9 @@ export class WebSocketListener {
   }
 
   /** A stream that somebody else accepted, behind whatever came before HTTP. Only of an engine that does not listen by itself. */
-  accept(stream: Duplex, peer: () => PeerFacts): void {
+  accept(stream: Duplex, peer: () => PeerFacts, onUpgraded: () => void): void {
     assert(this.#engine !== null, 'the listener is open');
-    this.#engine.accept(stream, peer);
+    this.#engine.accept(stream, peer, onUpgraded);
   }
 
   /** Takes no connections for lack of descriptors; those there are go on. Idempotent. */

@@ -10,8 +10,8 @@ import { BY_OTHERS, chooseSubProtocol, closeFrameOf, type OnWebSocket, WS_CLOSE,
 /** A connection that has not asked for the upgrade by then is closed. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Who the peer of a stream is, where that is not what the stream says. */
-type Peers = WeakMap<Duplex, () => PeerFacts>;
+/** Streams that others brought: who their peer is, and whom to tell of the upgrade. */
+type Brought = WeakMap<Duplex, { readonly peer: () => PeerFacts; readonly onUpgraded: () => void }>;
 
 /** WebSocket by ws on node:http. Threads share the port by a descriptor that the main thread bound, or others bring the streams. */
 export class WsNodeEngine implements WsEngine {
@@ -19,14 +19,14 @@ export class WsNodeEngine implements WsEngine {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<NodeWsSocket>;
-  readonly #peers: Peers;
+  readonly #brought: Brought;
 
   static open(options: WsEngineOptions, onOpen: OnWebSocket): Promise<WsNodeEngine> {
     const sockets = new Set<NodeWsSocket>();
-    const peers: Peers = new WeakMap();
+    const brought: Brought = new WeakMap();
     const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, noDelay: true });
-    route(server, options, onOpen, sockets, peers);
-    if (options.descriptor === BY_OTHERS) return Promise.resolve(new WsNodeEngine(server, 0, sockets, peers));
+    route(server, options, onOpen, sockets, brought);
+    if (options.descriptor === BY_OTHERS) return Promise.resolve(new WsNodeEngine(server, 0, sockets, brought));
     return new Promise((resolve, reject) => {
       const refuse = (error: Error): void => {
         const why = systemCodeOf(error) === 'EADDRINUSE' ? 'the port is in use' : error.message;
@@ -38,21 +38,21 @@ export class WsNodeEngine implements WsEngine {
         server.on('error', () => {}); // Of single accepts, when descriptors run out: the next one may succeed.
         const address = server.address();
         assert(address !== null && typeof address === 'object', 'a TCP server has an address');
-        resolve(new WsNodeEngine(server, address.port, sockets, peers));
+        resolve(new WsNodeEngine(server, address.port, sockets, brought));
       });
     });
   }
 
-  private constructor(server: Server, port: number, sockets: Set<NodeWsSocket>, peers: Peers) {
+  private constructor(server: Server, port: number, sockets: Set<NodeWsSocket>, brought: Brought) {
     this.#server = server;
     this.port = port;
     this.#sockets = sockets;
-    this.#peers = peers;
+    this.#brought = brought;
   }
 
   /** Node serves HTTP on any stream that it is told of. */
-  accept(stream: Duplex, peer: () => PeerFacts): void {
-    this.#peers.set(stream, peer);
+  accept(stream: Duplex, peer: () => PeerFacts, onUpgraded: () => void): void {
+    this.#brought.set(stream, { peer, onUpgraded });
     this.#server.emit('connection', stream);
   }
 
@@ -77,7 +77,7 @@ export class WsNodeEngine implements WsEngine {
   }
 }
 
-function route(server: Server, options: WsEngineOptions, onOpen: OnWebSocket, sockets: Set<NodeWsSocket>, peers: Peers): void {
+function route(server: Server, options: WsEngineOptions, onOpen: OnWebSocket, sockets: Set<NodeWsSocket>, brought: Brought): void {
   const upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -95,7 +95,12 @@ function route(server: Server, options: WsEngineOptions, onOpen: OnWebSocket, so
     stream.on('error', () => stream.destroy());
     if (pathOf(request) !== options.path) refuse(stream, '404 Not Found');
     else if (chooseSubProtocol(request.headers['sec-websocket-protocol'] ?? '') === null) refuse(stream, '400 Bad Request');
-    else upgrader.handleUpgrade(request, stream, head, (ws) => adopt(ws, peers.get(stream) ?? (() => plainPeer(request)), onOpen, sockets));
+    else
+      upgrader.handleUpgrade(request, stream, head, (ws) => {
+        const from = brought.get(stream);
+        from?.onUpgraded();
+        adopt(ws, from?.peer ?? (() => plainPeer(request)), onOpen, sockets);
+      });
   });
 }
 

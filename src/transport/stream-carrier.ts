@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Carried, CarrierEnd, CarrierSocket } from '../carried-connections.js';
-import { CLOSE, type PeerFacts } from '../ports.js';
+import type { Carried, CarrierEnd, CarrierSocket } from './carried-connections.js';
+import { CLOSE, type PeerFacts } from './ports.js';
 
-/** A TLS socket of Node, of either side, as the carrier of a virtual connection. */
-export class TlsCarrier implements CarrierSocket {
+/** A socket of Node as the carrier of a virtual connection: of TLS, or one behind a proxy, whose first bytes were not for us. */
+export class StreamCarrier implements CarrierSocket {
   readonly canPause = true;
   readonly peer: () => PeerFacts;
   readonly #socket: Socket;
@@ -30,7 +30,7 @@ export class TlsCarrier implements CarrierSocket {
     socket.on('close', () => carried.onGone(this.#hasFailed ? CLOSE.error : CLOSE.byPeer));
   }
 
-  /** A copy, because what Node cannot encrypt now it keeps. */
+  /** A copy, because what cannot leave now Node keeps. */
   send(bytes: Uint8Array): void {
     if (this.#socket.writable) this.#socket.write(Buffer.from(bytes), this.#onWritten);
   }
