@@ -139,6 +139,8 @@ export class MqttStage {
       authenticator: openAuthenticator(),
       rights: new RulesBook(),
       bans: new BanTable(),
+      clientEvents: null,
+      slow: null,
       delayed: new DelayedMessages(NO_JOURNAL, 0),
       quotas: NO_LIMITS,
       overload: { lagMaxMs: Number.POSITIVE_INFINITY, memoryMaxBytes: 1, memoryBytes: () => 0 },

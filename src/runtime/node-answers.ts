@@ -39,6 +39,7 @@ export interface AnsweringNode {
   readonly enquiries: Enquiries;
   readonly reader: CatalogueReader;
   readonly clock: Clock;
+  readonly watch: AskedNode['watch'];
   propose(commands: readonly Command[]): Promise<readonly CommandOutcome[]>;
   askCluster(question: ClusterQuestion): Promise<object>;
 }
@@ -59,6 +60,10 @@ export class NodeAnswers {
       catalogue: node.reader,
       askAll: (name, ask) => poll.mqtt(name, ask),
       askOne: (shard, name, ask) => poll.mqttOf(shard, name, ask),
+      watch: node.watch,
+      ordersDone: async () => {
+        await poll.all({ kind: 'orders-done' });
+      },
       answer: (question) => this.answer(question),
       propose: (commands) => node.propose(commands),
     };

@@ -30,6 +30,7 @@ import { ThreadCells } from './thread-cells.js';
 import type { TlsFiles } from './tls/tls-files.js';
 import { Topology } from './topology.js';
 import { chooseTransport, type TransportKind } from './transport-choice.js';
+import { NodeWatch } from './watch/node-watch.js';
 
 const TICK_MS = 100;
 /** Files of certificates are looked at every so many ticks. */
@@ -81,6 +82,7 @@ export class RunningNode {
   readonly #dealer: Dealer;
   readonly #descriptors: DescriptorWatch;
   readonly #listeners: Listeners;
+  readonly #watch: NodeWatch;
   #ticks = 0;
   readonly #timer: NodeJS.Timeout;
   readonly #onProcessExit = (): void => endInHaste(this.#cells, this.#supervisor, this.shardCount);
@@ -147,7 +149,14 @@ export class RunningNode {
     const supervisor = this.#supervisor;
     this.#enquiries = new Enquiries(supervisor);
     supervisor.onAnswer = (ticket, answer) => this.#enquiries.onAnswer(ticket, answer);
+    this.#descriptors = new DescriptorWatch(log, shardCount);
+    this.#watch = new NodeWatch({
+      ...{ settings, log, clock: new SystemClock(), cells, counters: this.#counters },
+      ...{ supervisor, descriptors: this.#descriptors },
+    });
+    supervisor.onTraced = (parts) => this.#watch.onTraced(parts);
     this.#answers = new NodeAnswers({
+      watch: this.#watch,
       shardCount,
       shape,
       catalogue: this.#catalogue,
@@ -183,10 +192,10 @@ export class RunningNode {
       isServing: (shard) => this.#supervisor.isServing(shard),
       closeDescriptor: (descriptor) => closeSync(descriptor),
     });
-    this.#descriptors = new DescriptorWatch(log, shardCount);
     this.#supervisor.onShardDown = (shard) => this.#onShardDown(shard);
     this.#supervisor.onShardServing = (shard) => {
       this.#auth.onShardServing(shard);
+      this.#watch.onShardServing(shard);
       if (this.#descriptors.isShort) this.#supervisor.post(shard, { kind: 'pause-accepting' }); // It came after the others were told.
     };
     process.on('exit', this.#onProcessExit);
@@ -284,6 +293,7 @@ export class RunningNode {
     await this.#metadata.stop();
     await this.#access.stop();
     clearInterval(this.#timer);
+    this.#watch.close();
     process.off('exit', this.#onProcessExit);
   }
 
@@ -338,6 +348,7 @@ export class RunningNode {
     this.#watchDescriptors();
     this.#quotas.tick();
     this.#supervisor.tick();
+    this.#watch.tick();
   }
 
   /** Main's own acceptor pauses by itself. */
@@ -354,6 +365,7 @@ export class RunningNode {
 
   #onShardDown(shard: ShardId): void {
     this.#enquiries.onShardDown(shard);
+    this.#watch.onShardDown(shard);
     this.#quotas.onShardDown(shard);
     this.#auth.onShardDown(shard);
     this.#counters.onShardDown(shard);

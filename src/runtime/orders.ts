@@ -2,6 +2,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { DoorNotesTaken } from '../auth/audit/door-notes.js';
 import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
+import type { ServerMessage } from '../protocols/mqtt/sys/server-message.js';
+import type { TracePart, TraceSpec } from '../protocols/mqtt/trace/tracing.js';
 import type { Settings } from '../settings/schema.js';
 import type { TlsMaterial } from '../transport/tls/material.js';
 import type { PeerRings } from './links.js';
@@ -74,6 +76,15 @@ export type ShardOrder =
   | { readonly kind: 'all-serving' }
   /** The way to authentication; null: its thread died, and is started again. */
   | { readonly kind: 'auth'; readonly port: MessagePort | null }
+  /** What the server itself says under `$SYS`. `areCurrent`: the numbers as they are now, kept for those who subscribe later. */
+  | {
+      readonly kind: 'server-messages';
+      readonly messages: readonly ServerMessage[];
+      readonly areCurrent: boolean;
+      readonly arePublished: boolean;
+    }
+  /** Which packets are noted from now on; they come by `traced`. */
+  | { readonly kind: 'traces'; readonly specs: readonly TraceSpec[] }
   /** Tell clients and let them go; answered by `drained`. */
   | { readonly kind: 'drain' }
   /** Close everything and end. */
@@ -91,6 +102,9 @@ export interface ShardStatus {
   readonly linkBytesWaiting: number;
   /** Messages that were dropped because another shard did not keep up. */
   readonly linkDroppedMessages: number;
+  /** How much of its work it leaves undone; 0: nothing. */
+  readonly shedLevel: number;
+  readonly isJournalFull: boolean;
 }
 
 /** `fault`: what keeps the shard from answering, in words; null if nothing does. */
@@ -101,6 +115,7 @@ export type ShardNotice =
   | { readonly kind: 'drained' }
   | { readonly kind: 'status'; readonly status: ShardStatus }
   | { readonly kind: 'answer'; readonly ticket: number; readonly answer: ShardAnswer }
+  | { readonly kind: 'traced'; readonly parts: readonly TracePart[] }
   /** The journal cannot be written any more: the node must end. */
   | { readonly kind: 'journal-failed' }
   /** A peer does not read its ring. */

@@ -7,17 +7,17 @@ export class ShardCounters {
   readonly metrics: readonly ShardMetrics[];
   readonly #memory: readonly SharedArrayBuffer[];
   /** Of the transports, by COUNTER. */
-  readonly #transports: readonly Float64Array[];
+  readonly transports: readonly Float64Array[];
 
   constructor(shardCount: number) {
     this.#memory = Array.from({ length: shardCount }, () => new SharedArrayBuffer(COUNTERS_COUNT * 8));
-    this.#transports = this.#memory.map((memory) => new Float64Array(memory));
+    this.transports = this.#memory.map((memory) => new Float64Array(memory));
     this.metrics = Array.from({ length: shardCount }, () => new ShardMetrics());
   }
 
   /** Over all shards. */
   get acceptErrors(): number {
-    return this.#transports.reduce((sum, counters) => sum + counters[COUNTER.acceptErrors], 0);
+    return this.transports.reduce((sum, counters) => sum + counters[COUNTER.acceptErrors], 0);
   }
 
   /** For a shard that starts. */
@@ -27,13 +27,13 @@ export class ShardCounters {
 
   /** What told of its present is over. */
   onShardDown(shard: ShardId): void {
-    this.#transports[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
+    this.transports[shard][COUNTER.outputBytes] = 0; // A gauge, unlike the others.
     this.metrics[shard].clearGauges();
   }
 
   /** Plain data for status pages. */
   statusOf(shard: ShardId): object {
-    const transport = Object.fromEntries(Object.entries(COUNTER).map(([name, index]) => [name, this.#transports[shard][index]]));
+    const transport = Object.fromEntries(Object.entries(COUNTER).map(([name, index]) => [name, this.transports[shard][index]]));
     return { mqtt: namedCounts(this.metrics[shard]), transport };
   }
 }

@@ -10,6 +10,7 @@ import type { ShardJournal } from '../journal/shard-journal.js';
 import { MqttEngine } from '../protocols/mqtt/adapter.js';
 import { CONNECT_BYTES_MAX, type MqttLimits } from '../protocols/mqtt/limits.js';
 import type { MqttSession } from '../protocols/mqtt/session.js';
+import type { SlowSettings } from '../protocols/mqtt/slow/slow-subscriptions.js';
 import type { Settings } from '../settings/schema.js';
 import { DROP } from '../telemetry/metrics/drops.js';
 import { HISTOGRAM } from '../telemetry/metrics/histogram.js';
@@ -114,6 +115,8 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     rights: access.rules,
     bans: access.bans,
     door,
+    slow: slowSettings(settings, handOver.peers.length),
+    clientEvents: settings.mqtt.client_events ? { node: settings.node.id } : null,
     quotas: nodeQuotas(handOver),
     overload: overloadLimits(settings),
     originOf: (connection) => origins.of(connection),
@@ -158,6 +161,12 @@ function retainedLimits({ mqtt }: Settings): RetainedLimits {
     payloadBytesMax: mqtt.retained_payload_bytes_max,
     expiryMs: mqtt.retained_expiry,
   };
+}
+
+function slowSettings({ mqtt: { slow_subscriptions: slow } }: Settings, shards: number): SlowSettings | null {
+  if (!slow.enabled) return null;
+  const { threshold: thresholdMs, span, stays: staysMs } = slow;
+  return { thresholdMs, span, staysMs, entriesMax: Math.ceil(slow.entries_max / shards) };
 }
 
 /** Of one shard. All connections may end up on one: only the sum over the node is known, and watched by the dealer. */

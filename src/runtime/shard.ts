@@ -62,8 +62,10 @@ export class Shard {
     this.#handOver = handOver;
     this.#catalogue = catalogue;
     catalogue.onStreams = (streams, deleted) => this.#takeStreams(streams, deleted);
+    catalogue.onMqttRules = () => this.#takeMqttRules();
     this.#post = post;
     this.#parts = buildShard(handOver, catalogue, post);
+    this.#takeMqttRules();
     const { cells, links, journal, mqtt, auth, access } = this.#parts;
     catalogue.onAccess = () => this.#onCommit(() => access.commit());
     auth.inTurn = (run) => this.#onCommit(run);
@@ -206,6 +208,7 @@ export class Shard {
     if (mqtt.wantsTurn) this.#workSoon();
     this.#listeners.tick();
     this.#publishCount();
+    this.#tellTraced();
     this.#ticks += 1;
     if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
     if (this.#ticks % STATUS_TICKS === 0) {
@@ -260,11 +263,20 @@ export class Shard {
         this.#catalogue.apply(order.delta);
         return;
       case 'query':
+        this.#tellTraced();
         void this.#answer(order.ticket, order.question);
         return;
       case 'auth':
         if (order.port === null) this.#parts.auth.disconnect();
         else this.#parts.auth.connect(order.port);
+        return;
+      case 'traces':
+        this.#tellTraced();
+        this.#onCommit(() => mqtt.setTraces(order.specs));
+        return;
+      case 'server-messages':
+        if (order.areCurrent) mqtt.setCurrentValues(order.messages);
+        if (order.arePublished) this.#onCommit(() => mqtt.publishServerMessages(order.messages));
         return;
       case 'drain':
         if (this.#phase !== 'serving') return;
@@ -314,6 +326,17 @@ export class Shard {
     });
   }
 
+  #tellTraced(): void {
+    const parts = this.#parts.mqtt.takeTraces();
+    if (parts.length > 0) this.#post({ kind: 'traced', parts });
+  }
+
+  #takeMqttRules(): void {
+    const { mqtt } = this.#parts;
+    mqtt.onRewritesChanged(this.#catalogue.topicRewrites);
+    mqtt.onAutoSubscriptionsChanged(this.#catalogue.autoSubscriptions);
+  }
+
   /** Whoever took the port meanwhile may let it go again. */
   #resumeAccepting(): void {
     const lost = this.#listeners.resumeAccepting();
@@ -333,7 +356,7 @@ export class Shard {
   }
 
   #status(): ShardStatus {
-    const { connections, mqtt, broker, links } = this.#parts;
+    const { connections, mqtt, broker, links, journal } = this.#parts;
     return {
       connections: connections.count,
       sessions: mqtt.sessionCount,
@@ -341,6 +364,8 @@ export class Shard {
       retained: broker.retainedCount,
       linkBytesWaiting: links.bytesWaiting,
       linkDroppedMessages: links.droppedMessages,
+      shedLevel: mqtt.shedLevel,
+      isJournalFull: journal.state === 'full',
     };
   }
 }

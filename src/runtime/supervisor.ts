@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { ShardId } from '../broker/ports.js';
+import type { TracePart } from '../protocols/mqtt/trace/tracing.js';
 import type { ShardAnswer, ShardFailure, ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
 import type { ShardThread, SpawnShard } from './spawn.js';
 import type { ThreadCells } from './thread-cells.js';
@@ -75,6 +76,7 @@ export class Supervisor {
   onAnswer: (ticket: number, answer: ShardAnswer) => void = () => {};
   /** What a shard saw at its door. */
   onDoorNotes: (notes: DoorNotesTaken) => void = () => {};
+  onTraced: (parts: readonly TracePart[]) => void = () => {};
   /** Shards do not come up: at the first start one that fails is enough. Called once. */
   onFatal: (error: unknown) => void = () => {};
   /** A phase changed or a shard was drained. */
@@ -234,6 +236,9 @@ export class Supervisor {
         return;
       case 'door':
         this.onDoorNotes(notice.notes);
+        return;
+      case 'traced':
+        this.onTraced(notice.parts);
         return;
       case 'peer-stuck':
         this.#end(this.#shards[notice.peer], 'shard.stuck', 'a shard does not read what another sends it, and is ended', {

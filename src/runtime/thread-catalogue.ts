@@ -8,6 +8,7 @@ import type { CatalogueReader } from '../metadata/ports.js';
 /** There are fewer: metadata/catalogue/limits.ts. */
 const STREAMS_MAX = 1_000_000;
 const TENANTS_MAX = 1_000_000;
+const RULES_MAX = 1_000_000;
 
 /** The catalogue on a thread of its own: a copy that follows by deltas, and what the broker makes of it. */
 export class ThreadCatalogue {
@@ -17,12 +18,15 @@ export class ThreadCatalogue {
   onTenants: () => void = () => {};
   /** Rules of access or bans changed, after each of them was told to those that follow. */
   onAccess: () => void = () => {};
+  /** Rules of topic rewrite changed, or auto-subscriptions. */
+  onMqttRules: () => void = () => {};
   readonly #view = new CatalogueView();
   #streams: readonly StreamDefinition[] = [];
   #deletedNow: StreamId[] = [];
   #hasNewStreams = false;
   #hasNewTenants = false;
   #hasNewAccess = false;
+  #hasNewMqttRules = false;
 
   constructor() {
     this.#view.onChange('stream', () => {
@@ -34,6 +38,10 @@ export class ThreadCatalogue {
     for (const kind of ['acl-rule', 'ban'] as const)
       this.#view.onChange(kind, () => {
         this.#hasNewAccess = true;
+      });
+    for (const kind of ['topic-rewrite', 'auto-subscription'] as const)
+      this.#view.onChange(kind, () => {
+        this.#hasNewMqttRules = true;
       });
     this.#view.onChange('deleted-stream', (change) => {
       this.#hasNewStreams = true;
@@ -53,6 +61,14 @@ export class ThreadCatalogue {
   /** Names. */
   get tenants(): readonly string[] {
     return this.reader.list('tenant', { limit: TENANTS_MAX }).map(({ name }) => name);
+  }
+
+  get topicRewrites(): readonly ResourceRecord<'topic-rewrite'>[] {
+    return this.reader.list('topic-rewrite', { limit: RULES_MAX });
+  }
+
+  get autoSubscriptions(): readonly ResourceRecord<'auto-subscription'>[] {
+    return this.reader.list('auto-subscription', { limit: RULES_MAX });
   }
 
   /** Numbers of streams that are no more. */
@@ -88,6 +104,10 @@ export class ThreadCatalogue {
     if (this.#hasNewTenants) {
       this.#hasNewTenants = false;
       this.onTenants();
+    }
+    if (this.#hasNewMqttRules) {
+      this.#hasNewMqttRules = false;
+      this.onMqttRules();
     }
     if (!this.#hasNewAccess) return;
     this.#hasNewAccess = false;

@@ -34,6 +34,10 @@ export class ThreadCells {
     return new ThreadCells(new SharedArrayBuffer((shardCount + 1) * BLOCK_CELLS * 4));
   }
 
+  get shardCount(): number {
+    return this.#shardCount;
+  }
+
   doorbellOf(shard: number): number {
     return this.#block(shard);
   }

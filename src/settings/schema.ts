@@ -11,6 +11,8 @@ import { GRPC_SCHEMA, type GrpcSettings, METADATA_SCHEMA, type MetadataSettings 
 import { MQTT_KEPT, type MqttKeptSettings } from './mqtt-kept-schema.js';
 import { MQTT_OFFER, type MqttOfferSettings } from './mqtt-offer-schema.js';
 import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings, type SharedStrategySetting } from './shared-schema.js';
+import { SLOW_SCHEMA, type SlowSubscriptionSettings } from './slow-schema.js';
+import { ALARMS_SCHEMA, type AlarmSettings, SYS_SHAPE, type SysSettings } from './watch-schema.js';
 
 /*
   Every setting: its name, form, default and meaning. The names are those of the TOML file, of `--set` and (in capitals, behind
@@ -19,7 +21,8 @@ import { SHARED_GROUPS_SCHEMA, SHARED_STRATEGY_SCHEMA, type SharedGroupSettings,
 
 export type Role = 'meta' | 'broker' | 'journal';
 
-export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings, ListenersSettings {
+export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings, ListenersSettings, SysSettings {
+  readonly slow_subscriptions: SlowSubscriptionSettings;
   readonly connections_max: number;
   /** Milliseconds. */
   readonly connect_timeout: number;
@@ -71,6 +74,7 @@ export interface Settings {
   readonly auth: AuthSettings;
   readonly audit: AuditSettings;
   readonly mqtt: MqttSettings;
+  readonly alarms: AlarmSettings;
 }
 
 export const DATA_PATH_DEFAULT = './data';
@@ -116,6 +120,8 @@ const mqtt = z.strictObject({
   output_bytes_max: size(64 * MIB, 4096, 2 ** 31 - 1, 'Output waiting for one client that ends its connection'),
   ...MQTT_KEPT,
   ...MQTT_OFFER,
+  ...SYS_SHAPE,
+  slow_subscriptions: SLOW_SCHEMA.prefault({}),
   topics_max: count(262_144, 1024, 2 ** 24, 'Topic names remembered per shard'),
   limits: LIMITS_SCHEMA.prefault({}),
   overload: OVERLOAD_SCHEMA.prefault({}),
@@ -165,4 +171,5 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
   auth: AUTH_SCHEMA.prefault({}),
   audit: AUDIT_SCHEMA.prefault({}),
   mqtt: mqtt.prefault({}),
+  alarms: ALARMS_SCHEMA,
 });

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SystemClock } from '../../src/base/clock.js';
+import { SILENT_LOGGER } from '../../src/base/logger.js';
 import { Enquiries } from '../../src/runtime/enquiries.js';
 import { NodeAnswers } from '../../src/runtime/node-answers.js';
 import type { ShardAnswers, ShardQuestion } from '../../src/runtime/questions.js';
+import { Alarms } from '../../src/runtime/watch/alarms.js';
+import { Traces } from '../../src/runtime/watch/traces.js';
 import { STREAM_SCHEMA } from '../../src/settings/journal-schema.js';
 import { OneCatalogue } from './one-catalogue.js';
 
@@ -26,6 +29,10 @@ function setUp(reply: Reply, down: readonly number[] = []): { answers: NodeAnswe
     enquiries,
     reader: one.copy.reader,
     clock: new SystemClock(),
+    watch: {
+      alarms: new Alarms({ holdMs: 0, eventStaysMs: 0, historyMax: 0, log: SILENT_LOGGER, tell: () => {} }),
+      traces: new Traces('nowhere', SILENT_LOGGER, () => {}),
+    },
     propose: (commands) => Promise.resolve(one.apply(commands)),
     askCluster: (question) => Promise.resolve({ asked: question.verb }),
   });

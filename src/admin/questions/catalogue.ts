@@ -1,13 +1,19 @@
+import { ALARM_LIST } from './alarms.js';
 import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from './mqtt-access.js';
 import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW } from './mqtt-clients.js';
+import { EXPLAIN } from './mqtt-explain.js';
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from './mqtt-retained.js';
 import { AUTO_SUBSCRIPTIONS, TENANTS, TOPIC_REWRITES } from './mqtt-rules.js';
 import { SESSION_DELETE, SESSION_SHOW, SESSIONS } from './mqtt-sessions.js';
+import { SLOW_LIST } from './mqtt-slow.js';
 import { SUBSCRIPTION_ADD, SUBSCRIPTION_LIST, SUBSCRIPTION_REMOVE } from './mqtt-subscriptions.js';
+import { TRACE_DELETE, TRACE_LIST, TRACE_READ, TRACE_START, TRACE_STOP } from './mqtt-traces.js';
 import type { AnyQuestion } from './question.js';
 
 /** Every question there is. Add yours here, and its answer to runtime/answers/all-answers.ts. */
 export const QUESTIONS: readonly AnyQuestion[] = [
+  ...[EXPLAIN, SLOW_LIST, ALARM_LIST],
+  ...[TRACE_START, TRACE_LIST, TRACE_READ, TRACE_STOP, TRACE_DELETE],
   ...[CLIENT_LIST, CLIENT_SHOW, CLIENT_DISCONNECT],
   ...[SESSIONS, SESSION_SHOW, SESSION_DELETE],
   ...[SUBSCRIPTION_LIST, SUBSCRIPTION_ADD, SUBSCRIPTION_REMOVE],

@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { hashOfBytes } from '../../base/fnv.js';
-import { tenantOfFilter } from '../../base/tenant-names.js';
+import { DEFAULT_TENANT, tenantOfFilter } from '../../base/tenant-names.js';
 import { type AppendRequest, type ForwardedRun, type LogTarget, NO_GROUP, type ShardId } from '../../broker/ports.js';
 import type { CommitNumber } from '../../journal/ports.js';
 import { DROP } from '../../telemetry/metrics/drops.js';
@@ -8,6 +8,7 @@ import { REFUSAL } from '../../telemetry/metrics/refusals.js';
 import { COUNT, LISTENERS_MAX } from '../../telemetry/metrics/slots.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING } from '../../transport/ports.js';
 import type { ProtocolEngine } from '../ports.js';
+import { type AutoSubscription, groupAutoSubscriptions } from './auto-subscribe.js';
 import { endConnection } from './close.js';
 import { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
@@ -42,14 +43,20 @@ import { watchOverload } from './overload.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import { goOnWithRetained } from './retained-replay.js';
+import type { RewriteSettings } from './rewrite/rewrite-rule.js';
+import { compileRewrites } from './rewrite/rewrite-rules.js';
 import { onRightsChanged } from './rights.js';
 import { keepSession, onDeadline, scheduleExpiry } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 import { onQueueOwnerReplaced, tellReady } from './shared/membership.js';
 import { MqttQueueHost } from './shared/queue-host.js';
+import { currentValues } from './sys/current-values.js';
+import { publishServerMessage, type ServerMessage } from './sys/server-message.js';
 import { dropOutdated, mayClaim, onSurrender } from './take-over.js';
 import type { TenantFacts } from './tenant-space.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
+import { setTraces } from './trace/set-traces.js';
+import type { TracePart, TraceSpec } from './trace/tracing.js';
 
 const MS_PER_TICK = 100;
 const STOPPING = { reasonCode: REASON.serverShuttingDown, sentence: 'the server is shutting down', serverReference: null };
@@ -122,6 +129,40 @@ export class MqttEngine implements ProtocolEngine {
     context.spaces.update(tenants);
     context.sessionEpoch += 1;
     for (const session of [...context.sessions.values()]) if (!tenants.has(session.tenant)) endByTenant(context, session);
+  }
+
+  /** Rules of topic rewrite: all there are. */
+  onRewritesChanged(rules: readonly RewriteSettings[]): void {
+    this.#context.spaces.updateRewrites(compileRewrites(rules, this.#context.log));
+  }
+
+  /** Within a turn. Main says so: to whoever on this node subscribed to it. */
+  publishServerMessages(messages: readonly ServerMessage[]): void {
+    for (const message of messages) publishServerMessage(this.#context, DEFAULT_TENANT, message);
+  }
+
+  /** What `$SYS` says from now on to those who subscribe. */
+  setCurrentValues(values: readonly ServerMessage[]): void {
+    this.#context.currentValues = currentValues(values, this.#context.nowMs);
+  }
+
+  get shedLevel(): number {
+    return this.#context.overload.level;
+  }
+
+  /** Within a turn. Traces that there are from now on. */
+  setTraces(specs: readonly TraceSpec[]): void {
+    setTraces(this.#context, specs);
+  }
+
+  /** What traces have noted since the last time. */
+  takeTraces(): readonly TracePart[] {
+    return this.#context.tracing?.take() ?? [];
+  }
+
+  /** Auto-subscriptions: all there are. Clients get them when they connect. */
+  onAutoSubscriptionsChanged(rules: readonly AutoSubscription[]): void {
+    this.#context.autoSubscriptions = groupAutoSubscriptions(rules);
   }
 
   /** Topics may go to other logs from now on: whoever waits for one of them follows it there. */
@@ -282,6 +323,7 @@ export class MqttEngine implements ProtocolEngine {
     context.deadlines.advance(nowMs, (session) => onDeadline(context, session));
     releaseStalled(context);
     watchOverload(context);
+    context.slow?.onTick(nowMs);
     endExpired(context);
     releaseMetered(context);
     writeLateProgress(context);

@@ -10,6 +10,7 @@ import { endingOf, refusalOf } from './reason-counts.js';
 import { say } from './say.js';
 import { endSession, scheduleExpiry, scheduleWill } from './session-end.js';
 import { onSharedOffline } from './shared/membership.js';
+import { tellDisconnected } from './sys/client-events.js';
 import { releaseWaiters } from './throttle.js';
 
 /** How long the last words to a client may take to leave. */
@@ -40,7 +41,7 @@ export function endConnection(
       client: connection.session?.clientId,
     });
   }
-  closeConnection(context, connection, true);
+  closeConnection(context, connection, true, sentence);
 }
 
 /** Refuses a CONNECT: CONNACK with the code where the version has one for it, then the close. */
@@ -66,15 +67,18 @@ export function refuseConnect(
   );
   context.counts[refusalOf(reasonCode)] += 1;
   context.log.debug('client.refused', `${sentence} (${reasonName(reasonCode)})`, { connection: connection.id });
-  closeConnection(context, connection, true);
+  closeConnection(context, connection, true, sentence);
 }
 
-/** @param willIsDue false where the client took its will back. */
-export function closeConnection(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
+/**
+ * @param willIsDue false where the client took its will back.
+ * @param why in words.
+ */
+export function closeConnection(context: MqttContext, connection: MqttConnection, willIsDue: boolean, why: string): void {
   if (connection.phase === 'closing') return;
   stopEntering(context, connection);
   connection.phase = 'closing';
-  detachSession(context, connection, willIsDue);
+  detachSession(context, connection, willIsDue, why);
   context.silence.cancel(connection.id);
   context.commands.close(connection.id, LINGER_MS);
 }
@@ -86,7 +90,7 @@ export function forgetConnection(context: MqttContext, connection: MqttConnectio
   if (context.log.isEnabled('debug'))
     context.log.debug('client.disconnected', cause, { connection: connection.id, client: session?.clientId });
   connection.phase = 'closing';
-  detachSession(context, connection, true);
+  detachSession(context, connection, true, cause);
   context.silence.cancel(connection.id);
   context.connections[connection.id] = null;
   context.connectionCount -= 1;
@@ -103,9 +107,10 @@ function stopEntering(context: MqttContext, connection: MqttConnection): void {
 }
 
 /** Parts session and connection: the will is scheduled, the session waits for its client or ends. */
-function detachSession(context: MqttContext, connection: MqttConnection, willIsDue: boolean): void {
+function detachSession(context: MqttContext, connection: MqttConnection, willIsDue: boolean, why: string): void {
   const session = connection.session;
   if (session === null) return;
+  if (session.slot >= 0) tellDisconnected(context, connection, session, why);
   connection.session = null;
   context.authenticator.letGo(connection.id);
   context.commands.listForget(connection.id);

@@ -23,6 +23,7 @@ import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/por
 import type { ShardMetrics } from '../../telemetry/metrics/shard-metrics.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { OriginOf } from '../ports.js';
+import type { AutoSubscription } from './auto-subscribe.js';
 import { CommitTimes } from './commit-times.js';
 import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
@@ -30,6 +31,7 @@ import type { SentDelay } from './delayed/on-delayed-publish.js';
 import { FrameMemories } from './durable/frame-memory.js';
 import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
+import { RecentEvents } from './explain/recent-events.js';
 import type { MqttLimits } from './limits.js';
 import { publishRefusals } from './offer.js';
 import { Overload, type OverloadLimits } from './overload.js';
@@ -42,8 +44,12 @@ import { DoneLines } from './shared/done-lines.js';
 import { MemberChoice } from './shared/member-choice.js';
 import type { PendingJoin } from './shared/membership.js';
 import type { Share } from './shared/shares.js';
+import { type SlowSettings, SlowSubscriptions } from './slow/slow-subscriptions.js';
 import { Staging } from './staging.js';
+import type { ClientEvents } from './sys/client-events.js';
+import type { CurrentValues } from './sys/current-values.js';
 import { type TenantSpace, TenantSpaces } from './tenant-space.js';
+import type { Tracing } from './trace/tracing.js';
 
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
 const WHEEL_SLOTS = 4096;
@@ -65,6 +71,10 @@ export interface MqttParts {
   readonly bans: BanBook;
   /** Who hears what happens at the door; nobody, unless said. */
   readonly door?: DoorWatch;
+  /** Null: nobody is told what clients do. */
+  readonly clientEvents: ClientEvents | null;
+  /** Null: it is not measured how long deliveries take. */
+  readonly slow: SlowSettings | null;
   readonly delayed: Delayed;
   readonly quotas: NodeQuotas;
   readonly overload: OverloadLimits;
@@ -77,7 +87,10 @@ type Pulled = Extract<QueueMessage, { kind: 'pulled' }>;
 /** The state of the MQTT engine of one shard, handed to every verb. */
 export class MqttContext {
   readonly transport: Transport;
-  readonly commands: CommandSink;
+  /** The transport's; while there are traces one that notes what passes. */
+  commands: CommandSink;
+  /** Null: there are no traces. */
+  tracing: Tracing | null = null;
   readonly broker: Broker<MqttSession>;
   readonly runLinks: RunLinks;
   readonly journal: Journal;
@@ -129,8 +142,17 @@ export class MqttContext {
   connectionCount = 0;
   readonly sessions: Map<string, MqttSession> = new Map();
   readonly overload: Overload;
+  /** Null: nobody is told what clients do. */
+  readonly clientEvents: ClientEvents | null;
+  /** Null: it is not measured how long deliveries take. */
+  readonly slow: SlowSubscriptions | null;
+  readonly recentEvents: RecentEvents = new RecentEvents();
+  /** What `$SYS` says now. */
+  currentValues: CurrentValues = new Map();
   /** The tenants of the node. */
   readonly spaces: TenantSpaces;
+  /** By tenant; those that have none are not in it. */
+  autoSubscriptions: ReadonlyMap<string, readonly AutoSubscription[]> = new Map();
   readonly quotas: NodeQuotas;
   /** Raised when a session with subscriptions goes on line or changes how it is encoded: plans are made anew. */
   sessionEpoch = 0;
@@ -231,6 +253,8 @@ export class MqttContext {
       () => this.nowMs,
     );
     this.nowMs = parts.clock.nowMs();
+    this.clientEvents = parts.clientEvents;
+    this.slow = parts.slow === null ? null : new SlowSubscriptions(parts.slow);
     this.delayed = parts.delayed;
     this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);

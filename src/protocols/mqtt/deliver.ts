@@ -5,6 +5,7 @@ import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
 import { passesOver, takesPush } from './durable/pull.js';
 import { enqueue } from './enqueue.js';
+import { dropFor } from './explain/session-drops.js';
 import { mayDeliver } from './metering/output.js';
 import { type Group, groupOfOne, NO_LIST, type Plan } from './plan.js';
 import { frameLength } from './publish-frame.js';
@@ -20,6 +21,7 @@ const NO_BLOCK = -1;
 /** The run in `context.run` to everybody the plan names. Each receiver's share is independent: a slow one costs its own budget. */
 export function deliver(context: MqttContext, plan: Plan): void {
   const run = context.run;
+  if (context.slow !== null) run.topicName = plan.topic;
   if (plan.denied > 0) context.counts[DROP.receiverDenied] += plan.denied * run.count;
   if (run.qos === 0) {
     for (const group of plan.all) deliverQos0(context, group, run);
@@ -62,7 +64,7 @@ function deliverQos0(context: MqttContext, group: Group, run: RunView): void {
   }
   for (const session of group.sessions) {
     if (session.slot < 0 || session.slot === except) continue;
-    if (session.isCongested) context.counts[DROP.congested] += run.count;
+    if (session.isCongested) dropFor(context, session, DROP.congested, run.count);
     else {
       commands.sendBlock(session.slot, block, 0);
       context.counts[COUNT.messagesSent] += run.count;
@@ -95,6 +97,7 @@ function deliverAcknowledged(context: MqttContext, group: Group, run: RunView): 
           outbound.keepRun(first, delivery, 0, count);
         }
         commands.sendBlock(session.slot, block, first);
+        context.slow?.onSent(context, session, first, count, context.nowMs, run.topicName ?? run.stored(context.nowMs));
         sent += count;
         continue;
       }
@@ -137,7 +140,7 @@ function deliverSpecial(context: MqttContext, group: Group, run: RunView): void 
   }
   if (session.slot < 0) return;
   if (session.isCongested) {
-    context.counts[DROP.congested] += run.count;
+    dropFor(context, session, DROP.congested, run.count);
     return;
   }
   if (!mayDeliver(context, session, run.count, run.length)) return;
@@ -145,7 +148,7 @@ function deliverSpecial(context: MqttContext, group: Group, run: RunView): void 
   for (let i = 0; i < run.count; i += 1) {
     const length = frameLength(run.bytes, offset);
     const packet = encodeSpecial(session, run.bytes, offset, length, run.version, 0, retain, 0, 0, group.identifiers);
-    if (packet === null) context.counts[DROP.tooLarge] += 1;
+    if (packet === null) dropFor(context, session, DROP.tooLarge, 1);
     else {
       context.commands.sendCopy(session.slot, packet);
       context.counts[COUNT.messagesSent] += 1;

@@ -4,6 +4,7 @@ import { COUNT } from '../../telemetry/metrics/slots.js';
 import type { MqttContext } from './context.js';
 import { pull } from './durable/pull.js';
 import { holdPublishes } from './durable/turn.js';
+import { dropFor } from './explain/session-drops.js';
 import type { MessageQueue, QueueEntry } from './message-queue.js';
 import { drained, mayDrain } from './metering/output.js';
 import type { Outbound } from './outbound.js';
@@ -46,7 +47,7 @@ export function drainQueue(context: MqttContext, session: MqttSession): void {
 function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry): number {
   const { run, qos } = entry.delivery;
   if (run.expiresAtMs > 0 && run.expiresAtMs <= context.nowMs) {
-    context.counts[DROP.expired] += entry.remaining;
+    dropFor(context, session, DROP.expired, entry.remaining);
     settleEntry(session, entry, entry.remaining);
     queue.take(entry.remaining, framesLength(run.bytes, entry.offset, entry.remaining));
     return 0;
@@ -69,7 +70,7 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
     shape,
     session.version === 5 ? entry.delivery.identifiers : null,
   );
-  const packetId = outbound === null ? 0 : openIds(outbound, entry, count);
+  const packetId = outbound === null ? 0 : openIds(context, session, outbound, entry, count);
   context.commands.sendBlock(session.slot, block, packetId);
   if (outbound === null) settleEntry(session, entry, count);
   context.counts[COUNT.messagesSent + qos] += count;
@@ -81,7 +82,7 @@ function sendSome(context: MqttContext, session: MqttSession, queue: MessageQueu
 function holdSome(context: MqttContext, session: MqttSession, queue: MessageQueue, entry: QueueEntry, room: number): number {
   const count = Math.min(entry.remaining, room, BLOCK_FRAMES_MAX);
   const length = framesLength(entry.delivery.run.bytes, entry.offset, count);
-  holdPublishes(context, session, openIds(session.openOutbound(context.limits), entry, count), count);
+  holdPublishes(context, session, openIds(context, session, session.openOutbound(context.limits), entry, count), count);
   queue.take(count, length);
   return length;
 }
@@ -117,10 +118,10 @@ function sendSpecial(
     identifiers,
   );
   if (packet === null) {
-    context.counts[DROP.tooLarge] += 1;
+    dropFor(context, session, DROP.tooLarge, 1);
     settleEntry(session, entry, 1);
   } else {
-    if (outbound !== null) openIds(outbound, entry, 1);
+    if (outbound !== null) openIds(context, session, outbound, entry, 1);
     else settleEntry(session, entry, 1);
     context.commands.sendCopy(session.slot, packet);
     context.counts[COUNT.messagesSent + qos] += 1;
@@ -130,12 +131,14 @@ function sendSpecial(
 }
 
 /** Packet ids for the next `count` frames of an entry. @returns the first. */
-function openIds(outbound: Outbound, entry: QueueEntry, count: number): number {
+function openIds(context: MqttContext, session: MqttSession, outbound: Outbound, entry: QueueEntry, count: number): number {
   const { qos } = entry.delivery;
   assert(qos > 0, 'QoS 0 has no packet id');
   const first = outbound.open(count, qos as 1 | 2);
   const { log } = entry.delivery;
   if (outbound.keepsMessages) outbound.keepRun(first, entry.delivery, entry.offset, count, entry.frame);
   else if (log !== null && isShared(log.group)) outbound.placeRun(first, log, count, entry.frame);
+  const { run } = entry.delivery;
+  context.slow?.onSent(context, session, first, count, run.receivedAtMs, run);
   return first;
 }

@@ -1,5 +1,6 @@
 import { DROP } from '../../telemetry/metrics/drops.js';
 import type { MqttContext } from './context.js';
+import { dropFor } from './explain/session-drops.js';
 import type { MqttSession } from './session.js';
 import type { Delivery } from './stored-run.js';
 
@@ -8,6 +9,6 @@ export function enqueue(context: MqttContext, session: MqttSession, delivery: De
   const refused = session.openQueue(context.limits).append(delivery);
   if (refused > 0 && session.durable !== null && delivery.log !== null)
     session.durable.giveBack(delivery.log, delivery.run.count - refused);
-  else context.counts[DROP.queueFull] += refused;
+  else dropFor(context, session, DROP.queueFull, refused);
   session.updateReady();
 }

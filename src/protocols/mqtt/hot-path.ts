@@ -34,6 +34,7 @@ export function onRows(context: MqttContext, from: number, to: number): void {
     const at = row * ROW_INTS;
     const connection = connections[rows[at + ROW_CONNECTION]];
     if (connection === null || connection === undefined) continue;
+    if (context.tracing !== null) context.tracing.onRow(at);
     switch (rows[at + ROW_KIND]) {
       case EVENT.publish:
         if (connection.phase === 'connected') onPublishRun(context, connection, at);

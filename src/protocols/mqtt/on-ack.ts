@@ -10,6 +10,9 @@ import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC, FREE, nextPacketIdAfter }
 import type { AckPacket } from './packets.js';
 import type { MqttSession } from './session.js';
 
+/** MQTT 5 §2.2.1. */
+const PACKET_IDS = 65_535;
+
 /** A run of plain acknowledgements of one type, with packet ids that follow one another (MQTT 5 §4.3, §4.4). */
 export function onAcks(context: MqttContext, connection: MqttConnection, firstByte: number, firstPacketId: number, count: number): void {
   const session = connection.session;
@@ -58,6 +61,7 @@ function onFinished(context: MqttContext, session: MqttSession, firstPacketId: n
   const outbound = session.outbound;
   if (outbound === null) return;
   session.acknowledged += outbound.finish(firstPacketId, count, from);
+  context.slow?.onAcknowledged(session, ((firstPacketId + count - 2) % PACKET_IDS) + 1, context.nowMs);
   session.isStalled = false;
   if (session.durable?.isProgressDirty) context.lateProgress.add(session);
   if (session.queue !== null && !session.queue.isEmpty) drainQueue(context, session);

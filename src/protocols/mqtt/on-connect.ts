@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.js';
 import { sessionKey } from '../../base/tenant-names.js';
 import { REFUSED } from '../../broker/ports.js';
 import { authenticate, beginExchange, type Outcome, type Refusal } from './authenticate.js';
+import { type AfterConnack, autoSubscribe } from './auto-subscribe.js';
 import { closeConnection, refuseConnect } from './close.js';
 import type { MqttConnection } from './connection.js';
 import { REASON } from './constants.js';
@@ -19,12 +20,14 @@ import { OutboundAliases } from './outbound-aliases.js';
 import { SHED } from './overload.js';
 import type { ConnectPacket } from './packets.js';
 import { resend } from './resend.js';
+import { rewriteWill } from './rewrite/rewrite-names.js';
 import { dropForbidden, takeIdentity } from './rights.js';
 import { say } from './say.js';
 import { EXPIRY_NEVER, MqttSession } from './session.js';
 import { keepSession } from './session-end.js';
 import { decodeSessionState, restoreSubscriptions } from './session-state.js';
 import { onSharedOnline } from './shared/membership.js';
+import { tellConnected } from './sys/client-events.js';
 import { chooseTenant } from './tenant-choice.js';
 
 /** Ticks of the transport in a second. */
@@ -120,7 +123,13 @@ function enter(context: MqttContext, connection: MqttConnection, packet: Connect
     refuseConnect(context, connection, excess.reasonCode, excess.sentence);
     return;
   }
-  const { will } = packet;
+  const { rewrites } = space;
+  const will = packet.will === null || rewrites === null ? packet.will : rewriteWill(rewrites, packet.will, identity);
+  if (will === null && packet.will !== null) {
+    refuseConnect(context, connection, REASON.topicNameInvalid, 'a rule of topic rewrite refuses the topic of the will');
+    return;
+  }
+  connection.will = will;
   if (will !== null && !context.rights.compile(identity).mayPublish(topicToAsk(will.topic), will.qos, will.retain)) {
     const { tenant, clientId, user, address } = identity;
     context.door.refused({ what: 'will', why: will.topic, tenant, clientId, user, address });
@@ -195,14 +204,19 @@ function welcome(
 ): void {
   openDurable(context, session);
   noteProgress(context, session);
-  const enter = (): void => {
-    if (connection.phase === 'claiming' && connection.session === session) admit(context, connection, session, packet, isPresent, entrant);
+  const enter = (then: AfterConnack): void => {
+    if (connection.phase !== 'claiming' || connection.session !== session) return;
+    if (isPresent || then !== null) context.sessionEpoch += 1; // Routes that name this session were planned for its absence or its earlier connection.
+    admit(context, connection, session, packet, isPresent, entrant);
+    if (connection.session === session) then?.();
   };
-  fetchFlights(context, session, () => {
-    // A full disk keeps nobody out who comes to read.
-    if ((session.durable === null && connection.will === null) || context.journal.state === 'full') enter();
-    else whenDurable(context, enter);
-  });
+  fetchFlights(context, session, () =>
+    autoSubscribe(context, session, (then) => {
+      // A full disk keeps nobody out who comes to read.
+      if ((session.durable === null && connection.will === null) || context.journal.state === 'full') enter(then);
+      else whenDurable(context, () => enter(then));
+    }),
+  );
 }
 
 function attach(context: MqttContext, connection: MqttConnection, session: MqttSession, packet: ConnectPacket, identity: Identity): void {
@@ -241,8 +255,6 @@ function admit(
   if (connection.silenceTicksMax > 0) context.silence.schedule(connection.id, context.transport.now() + connection.silenceTicksMax);
   connection.phase = 'connected';
   session.slot = connection.id;
-  // Routes that name this session were planned for its absence or its earlier connection.
-  if (isPresent) context.sessionEpoch += 1;
   const properties = connackProperties(context, session, packet, keepAliveSeconds, entrant);
   const maxBytes = connection.packetBytesMax;
   const connack = encodeConnack({
@@ -253,7 +265,7 @@ function admit(
     maxBytes,
   });
   if (connack.length === 0) {
-    closeConnection(context, connection, false); // The client takes no packet as long as a CONNACK.
+    closeConnection(context, connection, false, 'it takes no packet as long as a CONNACK'); // The client takes no packet as long as a CONNACK.
     return;
   }
   say(context, connection, connack);
@@ -269,11 +281,10 @@ function admit(
     });
   }
   context.door.entered(session.tenant, session.clientId);
+  tellConnected(context, connection, session, packet.cleanStart, keepAliveSeconds);
   session.updateReady();
-  if (isPresent) {
-    dropForbidden(context, session);
-    resend(context, session);
-  }
+  if (isPresent || session.queue !== null) dropForbidden(context, session);
+  if (isPresent) resend(context, session);
   onSharedOnline(context, session);
   onOnline(context, session); // Before anything is pulled: the limits of its queue are looked at.
   drainQueue(context, session);

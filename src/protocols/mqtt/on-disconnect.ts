@@ -16,5 +16,5 @@ export function onDisconnect(context: MqttContext, connection: MqttConnection, p
     const maximum = context.limits.sessionExpiryMaxSeconds;
     session.expirySeconds = packet.sessionExpirySeconds === EXPIRY_NEVER ? maximum : Math.min(packet.sessionExpirySeconds, maximum);
   }
-  closeConnection(context, connection, packet.reasonCode !== REASON.success);
+  closeConnection(context, connection, packet.reasonCode !== REASON.success, 'the client disconnected');
 }

@@ -22,6 +22,7 @@ import { planOf } from './plan.js';
 import { reasonFor, retainLast, routeOf, spread, takeFrame } from './publish.js';
 import { frameLength, packetIdOf } from './publish-frame.js';
 import { breachReceiveMaximum } from './receive-maximum.js';
+import { NO_TOPIC, rewriteRun } from './rewrite/rewrite-names.js';
 import { mayPublish } from './rights.js';
 import type { MqttSession } from './session.js';
 import type { TenantSpace } from './tenant-space.js';
@@ -38,6 +39,18 @@ const view = new PublishView();
  * @param hasProperties it is one frame of MQTT 5 with properties.
  */
 export function publishRun(context: MqttContext, connection: MqttConnection, topic: TopicId, hasProperties: boolean): void {
+  const { rewrites } = spaceOf(connection);
+  const named = rewrites === null ? topic : rewriteRun(context, connection, rewrites, topic);
+  if (named !== NO_TOPIC) {
+    publishNamed(context, connection, named, hasProperties);
+    return;
+  }
+  context.counts[DROP.rewriteRefused] += context.run.count;
+  onPublishRefused(context, connection, REASON.topicNameInvalid);
+}
+
+/** The same with the topic that it has inside. */
+function publishNamed(context: MqttContext, connection: MqttConnection, topic: TopicId, hasProperties: boolean): void {
   const run = context.run;
   const route = routeOf(context, spaceOf(connection), topic);
   const target = route.log;
@@ -74,7 +87,7 @@ function publishOneByOne(context: MqttContext, connection: MqttConnection, topic
     run.set(space, bytes, position, length, 1, version);
     run.connection = connection.id;
     run.session = connection.session;
-    publishRun(context, connection, topic, hasProperties);
+    publishNamed(context, connection, topic, hasProperties);
     position += length;
   }
 }

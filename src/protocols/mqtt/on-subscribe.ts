@@ -11,10 +11,12 @@ import { encodeSuback, encodeUnsuback } from './encode.js';
 import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { dropRetainedReplay, replayRetained } from './retained-replay.js';
+import { rewriteSubscriptions, rewriteUnsubscribed } from './rewrite/rewrite-names.js';
 import { noteDenied, rightsOf } from './rights.js';
 import { say } from './say.js';
 import type { MqttSession } from './session.js';
 import { joinShared, leaveShared } from './shared/membership.js';
+import { tellSubscribed, tellUnsubscribed } from './sys/client-events.js';
 import { checkFilter, filterToMatch } from './topic-syntax.js';
 
 /** SUBSCRIBE, MQTT 5.0 §3.8. SUBACK says that every shard routes by it; retained messages follow. */
@@ -25,7 +27,7 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   const accepted: number[] = [];
   const requests: SubscribeRequest[] = [];
   let left = subscriptionsLeft(context, context.spaceOf(session.tenant));
-  for (const [index, fields] of packet.subscriptions.entries()) {
+  for (const [index, fields] of rewriteSubscriptions(context, session, packet.subscriptions).entries()) {
     const refusal = refusalOf(context, session, fields);
     if (refusal !== 0) {
       codes[index] = refusal;
@@ -55,12 +57,15 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
       codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
     const { version, packetBytesMax } = connection;
     say(context, connection, encodeSuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
-    for (const [i, result] of results.entries()) replayRetained(context, session, requests[i], result);
+    for (const [i, result] of results.entries()) {
+      if (result.status === 'granted') tellSubscribed(context, session, requests[i], result.isNew);
+      replayRetained(context, session, requests[i], result);
+    }
   }
 }
 
 /** @returns the reason code of a filter we do not take; 0 if we do. */
-function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: SubscriptionFields): number {
+export function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: SubscriptionFields): number {
   const check = checkFilter(filter, context.limits.topicLevelsMax);
   if (check === 'malformed') return REASON.topicFilterInvalid;
   if (check === 'deep') return REASON.quotaExceeded;
@@ -73,7 +78,7 @@ function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: 
   return REASON.notAuthorized;
 }
 
-function requestOf(context: MqttContext, session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {
+export function requestOf(context: MqttContext, session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {
   const { noLocal, retainAsPublished, retainHandling } = fields;
   const qos = Math.min(fields.qos, context.limits.offer.qosMax) as 0 | 1 | 2; // MQTT-3.2.2-10
   const filter = routingFilter(session.tenant, fields.filter);
@@ -88,13 +93,19 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
     endConnection(context, connection, REASON.protocolError, 'an UNSUBSCRIBE without filters');
     return;
   }
-  const filters = packet.filters.map((filter) => routingFilter(session.tenant, filter));
+  const isSubscribed = (filter: string): boolean => {
+    const routing = routingFilter(session.tenant, filter);
+    return context.broker.subscriptionsOf(session).some((known) => known.filter === routing);
+  };
+  const named = rewriteUnsubscribed(context, session, packet.filters, isSubscribed);
+  const filters = named.map((filter) => routingFilter(session.tenant, filter));
   const existed = context.broker.unsubscribe(session, filters);
   for (const filter of filters) dropRetainedReplay(session, filter);
   const { durable } = session;
   for (const filter of filters) leaveShared(context, session, filter);
   if (durable !== null) for (const filter of filters) dropFilter(context, durable, filter);
   noteRecord(context, session);
+  for (const [i, did] of existed.entries()) if (did) tellUnsubscribed(context, session, named[i]);
   const codes = existed.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));
   const { version, packetBytesMax } = connection;
   say(context, connection, encodeUnsuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));

@@ -39,6 +39,8 @@ export interface Plan {
   readonly epoch: number;
   /** Of the route's tenant, for other shards. */
   readonly tenantNumber: number;
+  /** Of the route, as clients know it. */
+  readonly topic: string;
   readonly all: readonly Group[];
   readonly zero: readonly Group[];
   readonly acknowledged: readonly Group[];
@@ -118,6 +120,7 @@ function compilePlan(context: MqttContext, route: Route<MqttSession>): Plan {
   if (zeroGroups !== allGroups) for (const group of zeroGroups) addList(context, group, lists);
   return {
     epoch: context.sessionEpoch,
+    topic: route.topic,
     tenantNumber: context.spaceOf(route.tenant).number,
     all: allGroups,
     zero: zeroGroups,

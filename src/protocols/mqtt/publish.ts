@@ -117,11 +117,7 @@ function forwardRun(
   if (!flows && connection !== null) throttleByLink(context, connection, shard);
 }
 
-/**
- * Puts one frame that did not come from a socket as it is into `context.run`: a will, or a PUBLISH whose alias was resolved. It stays
- * where the transport can see it until the turn is over.
- * @param frame a PUBLISH of `version` with its full topic, whose UTF-8 bytes are `topicBytes`.
- */
+/** `takeFrames` of one: a will, or a PUBLISH whose alias was resolved. */
 export function takeFrame(
   context: MqttContext,
   connection: MqttConnection | null,
@@ -129,12 +125,27 @@ export function takeFrame(
   frame: Uint8Array,
   version: 4 | 5,
 ): TopicId {
+  return takeFrames(context, connection, topicBytes, frame, 1, version);
+}
+
+/**
+ * Puts frames that did not come from a socket as they are into `context.run`. They stay where the transport can see them until the turn is over.
+ * @param frames of PUBLISH of `version`, `count` of them, with their full topic, whose UTF-8 bytes are `topicBytes`.
+ */
+export function takeFrames(
+  context: MqttContext,
+  connection: MqttConnection | null,
+  topicBytes: Uint8Array,
+  frames: Uint8Array,
+  count: number,
+  version: 4 | 5,
+): TopicId {
   const topic = context.transport.internTopic(topicBytes);
   assert(topic >= 0, 'the grammar and the transport agree on what a topic name is');
-  const slab = context.staging.take(frame, 0, frame.length);
+  const slab = context.staging.take(frames, 0, frames.length);
   context.staging.release(slab);
   const run = context.run;
-  run.set(slab.space, slab.bytes, slab.filled - frame.length, frame.length, 1, version);
+  run.set(slab.space, slab.bytes, slab.filled - frames.length, frames.length, count, version);
   if (connection !== null) {
     run.connection = connection.id;
     run.session = connection.session;

@@ -2,6 +2,7 @@ import { DROP } from '../../telemetry/metrics/drops.js';
 import { COUNT } from '../../telemetry/metrics/slots.js';
 import { FIRST_BYTE } from './constants.js';
 import type { MqttContext } from './context.js';
+import { dropFor } from './explain/session-drops.js';
 import { AWAITS_PUBACK, AWAITS_PUBCOMP, AWAITS_PUBREC } from './outbound.js';
 import { frameLength } from './publish-frame.js';
 import type { MqttSession } from './session.js';
@@ -19,7 +20,7 @@ export function sendKept(context: MqttContext, session: MqttSession, packetId: n
     return;
   }
   session.outbound?.finish(packetId, 1, delivery.qos === 2 ? AWAITS_PUBREC : AWAITS_PUBACK);
-  context.counts[DROP.tooLarge] += 1;
+  dropFor(context, session, DROP.tooLarge, 1);
 }
 
 /** @returns false if the packet is larger than the client takes. */
@@ -60,6 +61,6 @@ export function resend(context: MqttContext, session: MqttSession): void {
   // The client came back with a smaller Maximum Packet Size: these count as delivered (MQTT-3.1.2-25).
   for (let i = 0; i < lost.length; i += 2) {
     outbound.finish(lost[i], 1, lost[i + 1]);
-    context.counts[DROP.tooLarge] += 1;
+    dropFor(context, session, DROP.tooLarge, 1);
   }
 }

@@ -7,6 +7,7 @@ import { encodeSubscriptionIdentifiers } from './properties.js';
 import { mayReceive } from './rights.js';
 import { storeRun } from './run-view.js';
 import type { MqttSession } from './session.js';
+import { offerCurrentValues } from './sys/current-values.js';
 
 /*
   Retained messages of a new subscription, with RETAIN set and its identifier (MQTT-3.3.1-8). The first page comes with the answers to SUBSCRIBE; the
@@ -28,7 +29,8 @@ export function replayRetained(context: MqttContext, session: MqttSession, reque
     session.retainedReplays ??= [];
     session.retainedReplays.push({ request, places: [...result.more] });
   }
-  if (result.retained.length === 0 && session.retainedReplays === null) return;
+  const isOfServer = request.filter.startsWith('$SYS/') && offerCurrentValues(context, session, request, result.isNew);
+  if (!isOfServer && result.retained.length === 0 && session.retainedReplays === null) return;
   enqueueRetained(context, session, request, result.retained);
   drainQueue(context, session);
 }

@@ -6,6 +6,7 @@ import type { TopicId } from '../../transport/ports.js';
 import type { MqttConnection } from './connection.js';
 import type { MqttContext } from './context.js';
 import { topicToAsk } from './delayed/delayed-topic.js';
+import { dropFor } from './explain/session-drops.js';
 import { AWAITS_PUBCOMP } from './outbound.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import type { RunView } from './run-view.js';
@@ -133,7 +134,7 @@ export function mayReceive(context: MqttContext, session: MqttSession, topic: st
   if (session.slot < 0) return true;
   const rights = rightsOf(context, session);
   if (!session.isGuarded || rights.mayReceive(topic)) return true;
-  context.counts[DROP.receiverDenied] += 1;
+  dropFor(context, session, DROP.receiverDenied, 1);
   return false;
 }
 

@@ -28,6 +28,8 @@ export class RunView {
   publisher: number = NO_PUBLISHER;
   /** Of the publisher's client identifier, where `session` does not say; 0: nobody asked for it. */
   publisherHash = 0;
+  /** As the plan has it, while slow subscriptions are looked for; null: nobody said it. */
+  topicName: string | null = null;
   /** Where its records are: the group, and the sequence of the first. NOT_LOGGED and 0 if nowhere. */
   logGroup: number = NOT_LOGGED;
   sequence = 0;
@@ -50,6 +52,7 @@ export class RunView {
     this.publisherShard = OWN_SHARD;
     this.publisher = NO_PUBLISHER;
     this.publisherHash = 0;
+    this.topicName = null;
     this.logGroup = NOT_LOGGED;
     this.sequence = 0;
     this.#stored = null;

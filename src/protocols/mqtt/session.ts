@@ -2,6 +2,7 @@ import { type Identity, type Rights, UNLIMITED } from '../../auth/ports.js';
 import { splitSessionKey } from '../../base/tenant-names.js';
 import type { MqttConnection } from './connection.js';
 import type { DurableSession } from './durable/durable-session.js';
+import type { SessionDrops } from './explain/session-drops.js';
 import { keptBytesMaxOf, type MqttLimits } from './limits.js';
 import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
@@ -12,6 +13,7 @@ import type { PublishMemory } from './rights.js';
 import type { DoneLines } from './shared/done-lines.js';
 import { isShared } from './shared/places.js';
 import { Shares } from './shared/shares.js';
+import type { DeliveryMarks } from './slow/delivery-marks.js';
 import type { Will } from './will.js';
 
 /** MQTT 5 §3.1.2.11.2: the session never expires. */
@@ -75,6 +77,10 @@ export class MqttSession {
   pendingWill: Will | null = null;
   pendingWillAtMs = 0;
   hasEnded = false;
+  /** Times of what is in flight; null: nobody measures them. */
+  marks: DeliveryMarks | null = null;
+  /** What it did not get, and why; null: nothing was dropped. */
+  drops: SessionDrops | null = null;
   /** It is being given up to another connection: the session directory knows. */
   isLeaving = false;
   /** Its state is on the way to another shard, and its rows stay until they are there too. */

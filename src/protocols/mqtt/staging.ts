@@ -29,6 +29,8 @@ export class Staging {
   /** Done with in this turn. */
   readonly #cooling: StagingSlab[] = [];
   #current: StagingSlab | null = null;
+  /** Every slab that the transport knows. */
+  readonly #slabs: Map<SpaceId, StagingSlab> = new Map();
   /** Bytes of all slabs in use. */
   #bytes = 0;
 
@@ -38,6 +40,11 @@ export class Staging {
 
   get bytesInUse(): number {
     return this.#bytes;
+  }
+
+  /** Null: the space is not of this staging. */
+  bytesOf(space: SpaceId): Uint8Array | null {
+    return this.#slabs.get(space)?.bytes ?? null;
   }
 
   /** Copies frames. They begin at `slab.filled - length` of the slab that is returned; `release` it once. */
@@ -67,7 +74,10 @@ export class Staging {
       this.#bytes -= slab.bytes.length;
       slab.filled = 0;
       if (slab.bytes.length === SLAB_BYTES && this.#spare.length < SPARE_SLABS_MAX) this.#spare.push(slab);
-      else this.#transport.unregisterSpace(slab.space);
+      else {
+        this.#slabs.delete(slab.space);
+        this.#transport.unregisterSpace(slab.space);
+      }
     }
   }
 
@@ -79,6 +89,7 @@ export class Staging {
     if (slab === undefined) {
       const bytes = new Uint8Array(Math.max(SLAB_BYTES, length));
       slab = new StagingSlab(bytes, this.#transport.registerSpace(bytes));
+      this.#slabs.set(slab.space, slab);
     }
     this.#bytes += slab.bytes.length;
     return slab;

@@ -1,6 +1,7 @@
 import type { ShardId } from '../../broker/ports.js';
 import { NO_ROW, type NodeQuotas, type TenantLimits } from '../../broker/quotas/ports.js';
 import { tickOf } from './metering/meter.js';
+import type { RewriteRules } from './rewrite/rewrite-rules.js';
 import type { RouteCache } from './route-cache.js';
 
 /** The number of a tenant that has no log yet: nothing of it crosses to another shard. */
@@ -18,6 +19,8 @@ export interface TenantSpace {
   readonly routes: RouteCache;
   /** By those of other shards. */
   readonly peerRoutes: Map<ShardId, RouteCache>;
+  /** What becomes of topics that its clients publish to; null: nothing. */
+  rewrites: RewriteRules | null;
   /** Null: nothing of the tenant is limited. */
   limits: TenantLimits | null;
   /** By which its connections, sessions and subscriptions are counted; NO_ROW while nothing is limited. */
@@ -40,6 +43,7 @@ export class TenantSpaces {
   readonly #spaces: Map<string, TenantSpace> = new Map();
   readonly #byNumber: Map<number, TenantSpace> = new Map();
   #tenants: ReadonlyMap<string, TenantFacts> = new Map();
+  #rewrites: ReadonlyMap<string, RewriteRules> = new Map();
 
   constructor(quotas: NodeQuotas, makeRoutes: (tenant: string) => RouteCache, nowMs: () => number) {
     this.#quotas = quotas;
@@ -64,6 +68,7 @@ export class TenantSpaces {
       number: NO_NUMBER,
       routes: this.#makeRoutes(tenant),
       peerRoutes: new Map(),
+      rewrites: this.#publishRewritesOf(tenant),
       limits: null,
       quotaRow: NO_ROW,
     };
@@ -84,6 +89,21 @@ export class TenantSpaces {
     this.#tenants = tenants;
     this.#byNumber.clear();
     for (const space of this.#spaces.values()) this.#learn(space);
+  }
+
+  /** The rules of topic rewrite as they are now. Tenants that have none are not among them. */
+  updateRewrites(rewrites: ReadonlyMap<string, RewriteRules>): void {
+    this.#rewrites = rewrites;
+    for (const space of this.#spaces.values()) space.rewrites = this.#publishRewritesOf(space.name);
+  }
+
+  rewritesOf(tenant: string): RewriteRules | null {
+    return this.#rewrites.get(tenant) ?? null;
+  }
+
+  #publishRewritesOf(tenant: string): RewriteRules | null {
+    const rules = this.rewritesOf(tenant);
+    return rules?.hasPublish ? rules : null;
   }
 
   #learn(space: TenantSpace): void {

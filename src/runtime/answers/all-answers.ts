@@ -3,17 +3,23 @@ import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
 import type { Answerer, AskedNode } from './answerer.js';
 import { CLIENT_ANSWERS } from './client-answers.js';
+import { EXPLAIN_ANSWERS } from './explain-answer.js';
 import { RESOURCE_ANSWERS } from './resource-answers.js';
 import { RETAINED_ANSWERS } from './retained-answers.js';
 import { SESSION_ANSWERS } from './session-answers.js';
+import { SLOW_ANSWERS } from './slow-answer.js';
 import { SUBSCRIPTION_ANSWERS } from './subscription-answers.js';
 import { USER_ANSWERS } from './user-answers.js';
+import { WATCH_ANSWERS } from './watch-answers.js';
 
 /* Loaded with the first question: nothing of it slows the start. */
 
 /** Answers that there are. Add yours here, and its question to admin/questions/catalogue.ts. */
 const ANSWERS: readonly Answerer[] = [
   ...CLIENT_ANSWERS,
+  ...EXPLAIN_ANSWERS,
+  ...SLOW_ANSWERS,
+  ...WATCH_ANSWERS,
   ...SESSION_ANSWERS,
   ...SUBSCRIPTION_ANSWERS,
   ...RETAINED_ANSWERS,

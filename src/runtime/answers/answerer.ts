@@ -6,6 +6,7 @@ import type { CatalogueReader } from '../../metadata/ports.js';
 import type { OperatorAnswer, OperatorAsk, OperatorQuestionName } from '../../protocols/mqtt/operator/questions.js';
 import type { NodeQuestion } from '../questions.js';
 import type { Heard } from '../shard-poll.js';
+import type { NodeWatch } from '../watch/node-watch.js';
 
 /** What answers of questions stand on. On the main thread. */
 export interface AskedNode {
@@ -16,6 +17,10 @@ export interface AskedNode {
   askAll<N extends OperatorQuestionName>(name: N, ask: OperatorAsk<N>): Promise<Heard<OperatorAnswer<N>>>;
   /** @throws BrokerError RMQ-1024 if it does not answer. */
   askOne<N extends OperatorQuestionName>(shard: ShardId, name: N, ask: OperatorAsk<N>): Promise<OperatorAnswer<N>>;
+  /** Alarms and traces. */
+  readonly watch: Pick<NodeWatch, 'alarms' | 'traces'>;
+  /** When every shard has done what it was ordered before. */
+  ordersDone(): Promise<void>;
   /** Older questions of robust-ctl. */
   answer(question: NodeQuestion): Promise<object>;
   /** @throws BrokerError RMQ-1029, RMQ-1031. */

@@ -21,6 +21,7 @@ export const DROP = {
   rateLimited: 37,
   deliveryRateLimited: 38,
   overloaded: 39,
+  rewriteRefused: 40,
 } as const;
 
 export type DropName = keyof typeof DROP;
@@ -133,5 +134,11 @@ export const DROP_REASONS: Readonly<Record<DropName, DropReason>> = {
     of: 'publish',
     sentence: 'it was QoS 0, and the shard had more to do than it could, or the process too little memory',
     settings: ['mqtt.overload.enabled', 'mqtt.overload.lag_max', 'mqtt.overload.memory_max'],
+  },
+  rewriteRefused: {
+    reason: 'rewrite-refused',
+    of: 'publish',
+    sentence: 'a rule of topic rewrite is about its topic, and made no proper topic of it; `robust-ctl mqtt rewrite list` shows them',
+    settings: [],
   },
 };

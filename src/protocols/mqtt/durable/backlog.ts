@@ -2,6 +2,7 @@ import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { GroupLog, RecordBatch } from '../../../journal/ports.js';
 import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
+import { dropFor } from '../explain/session-drops.js';
 import type { MqttSession } from '../session.js';
 import type { DurableSession } from './durable-session.js';
 import type { GroupCursor } from './group-cursor.js';
@@ -95,7 +96,7 @@ export function ownerAnswered(context: MqttContext, session: MqttSession, durabl
   const dropped = passOver(context, durable, backlog.groups);
   if (dropped > 0) {
     durable.gap += dropped;
-    context.counts[DROP.queueFull] += dropped;
+    dropFor(context, session, DROP.queueFull, dropped);
     noteProgress(context, session);
   }
   pull(context, session);

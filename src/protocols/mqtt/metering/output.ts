@@ -1,5 +1,6 @@
 import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
+import { dropFor } from '../explain/session-drops.js';
 import type { MqttSession } from '../session.js';
 
 /* What goes to a client beyond its rate: see input.ts. */
@@ -10,7 +11,7 @@ export function mayDeliver(context: MqttContext, session: MqttSession, messages:
   if (meter === null || !meter.limitsOutput) return true;
   if (meter.takeOutput(messages, bytes, context.nowMs) === 0) return true;
   meter.takeOutput(-messages, -bytes, context.nowMs);
-  context.counts[DROP.deliveryRateLimited] += messages;
+  dropFor(context, session, DROP.deliveryRateLimited, messages);
   return false;
 }
 

@@ -1,4 +1,6 @@
 import type { MqttContext } from '../context.js';
+import { explain } from '../explain/explain.js';
+import { listSlow } from '../slow/slow-subscriptions.js';
 import { disconnectClient, listClients, showClient } from './clients.js';
 import { deleteRetained, listRetained, showRetained } from './retained.js';
 import { addSubscription, listSubscriptions, removeSubscription } from './subscriptions.js';
@@ -17,6 +19,8 @@ export interface OperatorQuestions {
   readonly retained: typeof listRetained;
   readonly 'retained-of': typeof showRetained;
   readonly 'delete-retained': typeof deleteRetained;
+  readonly explain: typeof explain;
+  readonly slow: typeof listSlow;
 }
 
 const OPERATOR_QUESTIONS: OperatorQuestions = {
@@ -29,6 +33,8 @@ const OPERATOR_QUESTIONS: OperatorQuestions = {
   retained: listRetained,
   'retained-of': showRetained,
   'delete-retained': deleteRetained,
+  explain,
+  slow: listSlow,
 };
 
 export type OperatorQuestionName = keyof OperatorQuestions;
