@@ -152,7 +152,8 @@ export class RunningNode {
     this.#descriptors = new DescriptorWatch(log, shardCount);
     this.#watch = new NodeWatch({
       ...{ settings, log, clock: new SystemClock(), cells, counters: this.#counters },
-      ...{ supervisor, descriptors: this.#descriptors },
+      ...{ supervisor, descriptors: this.#descriptors, certificates: () => this.#listeners.certificates.expiries },
+      sources: () => this.#auth.status?.sources ?? {},
     });
     supervisor.onTraced = (parts) => this.#watch.onTraced(parts);
     this.#answers = new NodeAnswers({

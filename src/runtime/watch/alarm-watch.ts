@@ -13,8 +13,10 @@ const BYTES_PER_MIB = 2 ** 20;
 
 /** A certificate that a listener shows. */
 export interface ShownCertificate {
-  /** Whose: `mqtt.tls`. */
-  readonly subject: string;
+  /** As in the settings: `mqtt.tls`. */
+  readonly listener: string;
+  /** The name that a client asks for to get it (SNI); empty: the listener's own. */
+  readonly host: string;
   readonly notAfterMs: number;
 }
 
@@ -97,7 +99,8 @@ export class AlarmWatch {
       alarms.look('overload-shedding', subject, stateOf(isShedding), () => subject, nowMs);
       alarms.look('disk-full', subject, stateOf(isJournalFull), () => subject, nowMs);
     }
-    for (const { subject, notAfterMs } of certificates) {
+    for (const { listener, host, notAfterMs } of certificates) {
+      const subject = host === '' ? listener : `${listener} ${host}`;
       const isNear = notAfterMs - nowMs < certificate_expires_within;
       alarms.look(
         'certificate-expiring',

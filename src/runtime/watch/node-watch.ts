@@ -10,7 +10,7 @@ import type { DescriptorWatch } from '../descriptor-watch.js';
 import type { ShardCounters } from '../shard-counters.js';
 import type { Supervisor } from '../supervisor.js';
 import type { ThreadCells } from '../thread-cells.js';
-import { AlarmWatch, processFacts, type WatchedNode } from './alarm-watch.js';
+import { AlarmWatch, processFacts, type ShownCertificate, type WatchedNode } from './alarm-watch.js';
 import { type Alarm, Alarms, type PastAlarm } from './alarms.js';
 import { SystemTree } from './system-tree.js';
 import type { NodeFigures } from './system-values.js';
@@ -25,6 +25,10 @@ export interface WatchHost {
   readonly cells: ThreadCells;
   readonly supervisor: Pick<Supervisor, 'isServing' | 'statusOf' | 'post'>;
   readonly descriptors: DescriptorWatch;
+  /** Of authentication, by their names in the settings. */
+  sources(): Readonly<Record<string, { readonly isDown: boolean }>>;
+  /** That listeners show. */
+  certificates(): readonly ShownCertificate[];
 }
 
 /** What the node knows and says of itself: numbers under `$SYS`, and alarms. On the main thread; `tick` is called every 100 ms or so. */
@@ -113,8 +117,8 @@ export class NodeWatch {
         const status = this.#host.supervisor.statusOf(shard);
         return { isShedding: (status?.shedLevel ?? 0) > 0, isJournalFull: status?.isJournalFull ?? false };
       }),
-      certificates: [],
-      sources: [],
+      certificates: this.#host.certificates(),
+      sources: Object.entries(this.#host.sources()).map(([name, { isDown }]) => ({ name, isDown })),
     };
   }
 

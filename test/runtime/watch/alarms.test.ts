@@ -97,7 +97,7 @@ test('alarm watch: each state of the node raises its own alarm with its figures,
     ...well,
     ...{ connections: 95, isShortOfDescriptors: true, sources: [{ name: 'ldap', isDown: true }] },
     shards: [{ isShedding: true, isJournalFull: true }],
-    certificates: [{ subject: 'mqtt.tls', notAfterMs: 12_000 }],
+    certificates: [{ listener: 'mqtt.tls', host: '', notAfterMs: 12_000 }],
   };
   run(4, 90);
   assert.deepEqual(
