@@ -201,7 +201,7 @@ const jwt = z
     issuer: optional().describe('Claim iss; empty: any'),
     audience: optional().describe('Claim aud; empty: any'),
     leeway: duration(5 * SECOND, 0, 600 * SECOND, 'Clocks may differ by'),
-    user_claim: z.string().max(255).default('').describe('Claim with the name of the user; empty: the name of CONNECT, else sub'),
+    user_claim: z.string().max(255).default('sub').describe('Claim with the name of the user'),
     claims: templates.default({}).describe('Claims, and what they must be'),
     rules_claim: z.string().max(255).default('acl').describe('Claim with rules'),
     superuser_claim: z.string().max(255).default('').describe('Claim that makes a superuser; empty: none does'),

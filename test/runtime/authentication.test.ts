@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
 import { makeCredentials } from '../../src/auth/passwords/credentials.js';
+import { BrokerError } from '../../src/base/errors.js';
 import { RunningNode } from '../../src/runtime/node.js';
 import { ScramClient } from '../auth/scram/scram-client.js';
 import { closeOf, connectClient, disconnectOf, settle, startBroker, urlOf } from '../clients/running-broker.js';
@@ -158,4 +159,13 @@ test('authentication: a password file is read, and read again when it changes', 
   const closed = closeOf(alice);
   writeFileSync(path, `bob:${passwordHash}\n`);
   await closed;
+});
+
+test('authentication: a source whose file is missing keeps the node from starting, and says which', async (context) => {
+  const source = JSON.stringify([{ name: 'jwt', type: 'jwt', algorithms: ['RS256'], public_key: 'no-such.pem' }]);
+  await assert.rejects(start(context, `auth.sources=${source}`, 'auth.chain=jwt'), (error) => {
+    assert.ok(error instanceof BrokerError);
+    assert.match(error.message, /RMQ-1001 .*no-such\.pem/);
+    return true;
+  });
 });

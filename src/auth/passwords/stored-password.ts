@@ -11,7 +11,8 @@ import { timingSafeEqual } from 'node:crypto';
   A bare digest (`5e88...`) says nothing of itself: its source is told how it was made.
 */
 
-export type DigestName = 'sha256' | 'sha512';
+/** sha1: of directories alone. */
+export type DigestName = 'sha1' | 'sha256' | 'sha512';
 
 export type StoredPassword =
   | { readonly kind: 'argon2'; readonly phc: string }
@@ -51,7 +52,7 @@ const PBKDF2 = /^\$pbkdf2-(sha256|sha512)\$(?:i=)?(\d{1,8})(?:,l=\d{1,4})?\$([A-
 const MOSQUITTO_7 = /^\$7\$(\d{1,8})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)$/;
 const MOSQUITTO_6 = /^\$6\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)$/;
 const SHA512_BYTES = 64;
-const DIGEST_BYTES: Readonly<Record<DigestName, number>> = { sha256: 32, sha512: SHA512_BYTES };
+const DIGEST_BYTES: Readonly<Record<DigestName, number>> = { sha1: 20, sha256: 32, sha512: SHA512_BYTES };
 const NOTHING = new Uint8Array(0);
 
 /** @returns null if it is none of the forms, or would cost more than any login may. */
