@@ -152,11 +152,20 @@ export class AuthLink implements Authenticator {
       this.#answer(ticket, UNAVAILABLE);
     }
     for (const [ticket, { askedMs, done }] of this.#exchanges) if (done !== null && askedMs <= dueMs) this.#answerStep(ticket, UNAVAILABLE);
+    if (this.#port === null) this.#forgetGone();
   }
 
   close(): void {
     this.#port?.close();
     this.#port = null;
+  }
+
+  /** While there is no thread clients come and go: what is kept for it is what still waits. */
+  #forgetGone(): void {
+    if (this.#asks.length > 0) this.#asks = this.#asks.filter(({ ticket }) => this.#pending.has(ticket));
+    if (this.#steps.length > 0) this.#steps = this.#steps.filter(({ ticket }) => this.#exchanges.has(ticket));
+    this.#over = [];
+    this.#letGo = [];
   }
 
   #doorOf(listener: string): DoorRules {

@@ -94,8 +94,16 @@ test('auth link: without a thread clients wait for it, and not for ever', async 
   clock.advance(1000);
   link.onTick();
   assert.deepEqual(kinds, ['unavailable']);
+  for (let i = 0; i < 100; i += 1) {
+    link.abandon(link.authenticate(factsOf('gone', 'x'), note));
+    if (i % 10 === 9) link.onTick();
+  }
   const { asks } = await nextTurn(connect());
-  assert.ok(asks.some(({ facts }) => facts.userName === 'b'));
+  assert.deepEqual(
+    asks.map(({ facts }) => facts.userName),
+    ['b'],
+    'who went meanwhile is not asked about',
+  );
 });
 
 test('auth link: when the thread dies those who wait are told, and a new one hears whom to watch', async (context) => {
