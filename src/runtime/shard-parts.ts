@@ -178,6 +178,7 @@ function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
       qosMax: mqtt.qos_max,
       isRetainAvailable: mqtt.retain_available,
       responseInformation: mqtt.response_information,
+      denialCode: mqtt.reveal_denials ? 0x87 : 0x80,
       redirect: mqtt.redirect,
       redirectWhen: mqtt.redirect_when,
     },

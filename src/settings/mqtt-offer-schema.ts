@@ -6,6 +6,7 @@ export interface MqttOfferSettings {
   readonly qos_max: 0 | 1 | 2;
   readonly retain_available: boolean;
   readonly response_information: string;
+  readonly reveal_denials: boolean;
   readonly redirect: string;
   readonly redirect_when: 'shutdown' | 'always' | 'moved';
 }
@@ -24,6 +25,7 @@ export const MQTT_OFFER: {
   readonly qos_max: z.ZodDefault<z.ZodUnion<readonly [z.ZodLiteral<0>, z.ZodLiteral<1>, z.ZodLiteral<2>]>>;
   readonly retain_available: z.ZodDefault<z.ZodBoolean>;
   readonly response_information: z.ZodDefault<z.ZodString>;
+  readonly reveal_denials: z.ZodDefault<z.ZodBoolean>;
   readonly redirect: z.ZodDefault<z.ZodString>;
   readonly redirect_when: z.ZodDefault<z.ZodEnum<{ shutdown: 'shutdown'; always: 'always'; moved: 'moved' }>>;
 } = {
@@ -33,9 +35,12 @@ export const MQTT_OFFER: {
     .describe('Highest QoS that clients may publish with, and that subscriptions are granted'),
   retain_available: z.boolean().default(true).describe('Clients may have messages retained'),
   response_information: line(
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: placeholders of the setting.
     'Told to MQTT 5 clients that ask where their responses may go, such as "reply/${clientid}"; ${username} is known, too',
   ),
+  reveal_denials: z
+    .boolean()
+    .default(true)
+    .describe('MQTT 5 clients hear that a rule forbids what they publish or subscribe (0x87), and not only that it failed (0x80)'),
   redirect: line('Other servers, such as "b.example:1883 c.example", that MQTT 5 clients are sent to'),
   redirect_when: z
     .enum(['shutdown', 'always', 'moved'])

@@ -11,6 +11,8 @@ export interface MqttOffer {
   readonly isRetainAvailable: boolean;
   /** Where responses to a client may go, with ${clientid} and ${username}; empty: nothing is said. */
   readonly responseInformation: string;
+  /** What a client hears of a publish or a subscription that is not its to make: 0x87, or 0x80, which gives no reason (§3.4.2.1, §3.9.3). */
+  readonly denialCode: number;
   /** Other servers; empty: there are none. */
   readonly redirect: string;
   readonly redirectWhen: 'shutdown' | 'always' | 'moved';
@@ -20,6 +22,7 @@ export const OFFER_EVERYTHING: MqttOffer = {
   qosMax: 2,
   isRetainAvailable: true,
   responseInformation: '',
+  denialCode: REASON.notAuthorized,
   redirect: '',
   redirectWhen: 'shutdown',
 };
@@ -75,7 +78,6 @@ export function offerProperties(offer: MqttOffer, packet: ConnectPacket, clientI
 
 /** Empty where the client's names make no topic of it. */
 function responseTopic(template: string, clientId: string, user: string): string {
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: placeholders of the setting.
   const topic = template.replaceAll('${clientid}', () => clientId).replaceAll('${username}', () => user);
   return isTopicName(topic) && Buffer.byteLength(topic) <= 65_535 ? topic : '';
 }

@@ -67,7 +67,7 @@ function publishNamed(context: MqttContext, connection: MqttConnection, topic: T
   if (planOf(context, route).isSetApart) onSetApart(context, connection, route);
   else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
     context.counts[DROP.publisherDenied] += run.count;
-    onPublishRefused(context, connection, REASON.notAuthorized);
+    onPublishRefused(context, connection, context.limits.offer.denialCode);
   } else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
   else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
   else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
@@ -158,7 +158,7 @@ function onSetApart(context: MqttContext, connection: MqttConnection, route: Rou
   if (isDelayedTopic(route.topic)) onDelayedPublish(context, connection, sessionOf(connection), route.topic);
   else {
     context.counts[DROP.reservedTopic] += context.run.count;
-    onPublishRefused(context, connection, REASON.notAuthorized);
+    onPublishRefused(context, connection, context.limits.offer.denialCode);
   }
 }
 

@@ -69,13 +69,13 @@ export function refusalOf(context: MqttContext, session: MqttSession, { filter, 
   const check = checkFilter(filter, context.limits.topicLevelsMax);
   if (check === 'malformed') return REASON.topicFilterInvalid;
   if (check === 'deep') return REASON.quotaExceeded;
-  if (isRoutingName(filterToMatch(filter))) return REASON.notAuthorized;
+  if (isRoutingName(filterToMatch(filter))) return context.limits.offer.denialCode;
   const answer = rightsOf(context, session).maySubscribe(filterToMatch(filter), qos);
   if (answer === 'guarded') session.isGuarded = true;
   if (answer !== 'no') return 0;
   context.counts[COUNT.deniedSubscriptions] += 1;
   noteDenied(context, session, 'subscribe', filter);
-  return REASON.notAuthorized;
+  return context.limits.offer.denialCode;
 }
 
 export function requestOf(context: MqttContext, session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {

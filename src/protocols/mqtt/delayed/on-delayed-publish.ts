@@ -69,7 +69,8 @@ function refuse(context: MqttContext, connection: MqttConnection, refusal: numbe
   }
   if (qos === 0) return;
   const firstByte = qos === 1 ? FIRST_BYTE.puback : FIRST_BYTE.pubrec;
-  context.commands.ackRun(connection.id, firstByte, version === 5 ? refusal : 0, space, offset, count);
+  const said = refusal === REASON.notAuthorized ? context.limits.offer.denialCode : refusal;
+  context.commands.ackRun(connection.id, firstByte, version === 5 ? said : 0, space, offset, count);
 }
 
 function takeFrame(

@@ -9,7 +9,7 @@ const prove = startProving({
   retain_available: false,
   keep_alive_max: KEEP_ALIVE_MAX * 1000,
   client_id_bytes_max: 30,
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: placeholders of the setting.
+  reveal_denials: false,
   response_information: 'reply/${clientid}',
 });
 
@@ -80,6 +80,16 @@ prove('5.0 MQTT-3.2.2-21 MQTT-3.1.2-21: a Server Keep Alive is said to those who
     assert.equal(connack?.properties?.serverKeepAlive, expected);
   }
 });
+
+prove(
+  '5.0 MQTT-3.4.2-1 MQTT-3.5.2-1 MQTT-3.9.3-2: what is forbidden is refused with 0x80, where the settings keep the reason from clients',
+  async (stage) => {
+    const peer = await stage.connect();
+    assert.equal(await peer.publish('$SYS/x', 'x', { qos: 1 }), 0x80);
+    assert.equal(await peer.subscribe('$tenant/other/#'), 0x80);
+    await peer.quiet();
+  },
+);
 
 prove('5.0 MQTT-3.1.2-28: response information is said to those who ask, with their own names in it', async (stage) => {
   const asking = await stage.connect({ clientId: stage.name('me'), properties: { requestResponseInformation: true } });

@@ -3,10 +3,13 @@ import { after, before, test } from 'node:test';
 import type { IConnectPacket } from 'mqtt-packet';
 import { SILENT_LOGGER } from '../../../../src/base/logger.js';
 import { type RunningNode, startNode } from '../../../../src/runtime/node.js';
-import type { MqttSettings } from '../../../../src/settings/schema.js';
+import type { MqttSettings, Settings } from '../../../../src/settings/schema.js';
 import { settingsFor, TRANSPORTS } from '../../../runtime/running-node.js';
 import { readTitle } from '../statements/titles.js';
 import { Peer } from './peer.js';
+
+const SHARDS = Number(process.env.CONFORMANCE_SHARDS ?? 1);
+const TRANSPORT = process.env.CONFORMANCE_TRANSPORT === 'node' ? 'node' : TRANSPORTS[0];
 
 /** The place of one test: nobody else has its topics and client identifiers. */
 export class Stage {
@@ -59,6 +62,12 @@ export function connectPacket(version: 4 | 5, fields: Partial<IConnectPacket>): 
   return { cmd: 'connect', clientId: '', protocolId: 'MQTT', protocolVersion: version, clean: true, keepalive: 0, ...fields };
 }
 
+/** What a broker needs beside settings of MQTT. */
+export interface Preparation {
+  readonly settings?: (settings: Settings) => Settings;
+  readonly prepare?: (node: RunningNode) => Promise<void>;
+}
+
 export type Play = (stage: Stage) => Promise<void>;
 
 /**
@@ -68,12 +77,14 @@ export type Play = (stage: Stage) => Promise<void>;
  *
  * is played for each version named, and proves the statements behind it. statements.test.ts reads these titles.
  */
-export function startProving(changes: Partial<MqttSettings> = {}): (title: string, play: Play) => void {
+export function startProving(changes: Partial<MqttSettings> = {}, preparation: Preparation = {}): (title: string, play: Play) => void {
   let node: RunningNode | null = null;
   let count = 0;
   before(async () => {
-    const settings = settingsFor(TRANSPORTS[0], 1);
-    node = await startNode({ ...settings, mqtt: { ...settings.mqtt, ...changes } }, SILENT_LOGGER);
+    const settings = settingsFor(TRANSPORT, SHARDS);
+    const changed = { ...settings, mqtt: { ...settings.mqtt, ...changes } };
+    node = await startNode(preparation.settings?.(changed) ?? changed, SILENT_LOGGER);
+    await preparation.prepare?.(node);
   });
   after(() => node?.stop());
   return (title, play) => {
@@ -94,6 +105,9 @@ export function startProving(changes: Partial<MqttSettings> = {}): (title: strin
 }
 
 function portsOf(node: RunningNode): Stage['ports'] {
-  const portOf = (scheme: string): number => Number(new URL(node.listeners.find(({ url }) => url.startsWith(scheme))?.url ?? '').port);
-  return { tcp: portOf('mqtt:'), ws: portOf('ws:') };
+  return { tcp: portOf(node), ws: portOf(node, 'ws:') };
+}
+
+export function portOf(node: RunningNode, scheme = 'mqtt:'): number {
+  return Number(new URL(node.listeners.find(({ url }) => url.startsWith(scheme))?.url ?? '').port);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { collectProofs, README, REGISTERS, withTable } from './table.js';
+import { bindsServer, collectProofs, README, REGISTERS, withTable } from './table.js';
 
 const ROOT = process.cwd();
 
@@ -18,6 +18,14 @@ test('statements: every number is in its register once, and every number that a 
     [...collectProofs(ROOT).keys()].filter((key) => !known.has(key)),
     [],
   );
+});
+
+test('statements: every one that binds a server has a test', () => {
+  const proofs = collectProofs(ROOT);
+  const open = Object.entries(REGISTERS).flatMap(([name, register]) =>
+    register.filter((statement) => bindsServer(statement) && !proofs.has(`${name} ${statement[0]}`)).map(([id]) => `${name} ${id}`),
+  );
+  assert.deepEqual(open, []);
 });
 
 test('statements: the table in README.md is that of the tests (npm run statements)', () => {
