@@ -1,7 +1,7 @@
 import type { Random } from '../../src/base/random.js';
 import { ownerOf } from '../../src/broker/level-hash.js';
 import { eventually } from '../resilience/deadline.js';
-import { Ledger } from './ledger.js';
+import { Ledger, Receipts } from './ledger.js';
 import { MqttLink } from './mqtt-link.js';
 import { DurablePublisher } from './mqtt-publisher.js';
 import { DurableSubscriber } from './mqtt-subscriber.js';
@@ -15,6 +15,7 @@ import { type Stamp, verify } from './self-describing.js';
     publisher  0 QoS 1: 0 1    1 QoS 1: 2 3    2 QoS 2: 0 3    3 QoS 2: 1 2      each retains on one topic
                4 QoS 1: 4 5    5 QoS 2: 4 5                                         delayed
     subscriber exact, plus, hash, overlapping, exactly (QoS 2), sleeper (away for several cycles)
+  members    of two shared subscriptions, each of which gets every message once: some (QoS 1), once (QoS 2)
 */
 
 export const SHARDS = 2;
@@ -27,6 +28,7 @@ const EVERYTHING = 'load/#';
 const RETAINED_TOPICS: readonly number[] = [0, 2, 3, 1];
 const QOS_OF: readonly (1 | 2)[] = [1, 1, 2, 2, 1, 2];
 const RETAIN_EVERY = 8;
+const MEMBERS = 3;
 const DISTURB_MS_MAX = 300;
 const OFFER_MS = 5;
 const SETTLE_MS_MAX = 20_000;
@@ -124,6 +126,8 @@ export class Fleet {
       }),
       new DurableSubscriber({ clientId: 'exactly', version: 5, filters: [{ topic: EVERYTHING, qos: 2 }], isWanted: everything, isDue }),
       this.sleeper,
+      ...membersOf('some', 1, isDue),
+      ...membersOf('once', 2, isDue),
     ];
   }
 
@@ -211,15 +215,16 @@ export class Fleet {
   }
 
   findings(): Findings {
-    const sum = (count: (subscriber: DurableSubscriber) => number): number =>
-      this.subscribers.reduce((total, subscriber) => total + count(subscriber), 0);
+    const sum = (count: (subscriber: DurableSubscriber) => number, subscribers = this.subscribers): number =>
+      subscribers.reduce((total, subscriber) => total + count(subscriber), 0);
+    const audiences = this.#audiences();
     return {
       accepted: this.ledger.acceptedCount,
-      delivered: sum(({ receipts }) => receipts.received),
-      lost: sum(({ receipts, options }) => receipts.lost(this.ledger, options.isWanted)),
-      duplicatesQos1: sum(({ receipts }) => receipts.duplicatesQos1),
-      duplicatesQos2: sum(({ receipts }) => receipts.duplicatesQos2),
-      disorder: sum(({ receipts }) => receipts.disorder),
+      delivered: sum(({ receipts }) => receipts.received, audiences),
+      lost: sum(({ receipts, options }) => receipts.lost(this.ledger, options.isWanted), audiences),
+      duplicatesQos1: sum(({ receipts }) => receipts.duplicatesQos1, audiences),
+      duplicatesQos2: sum(({ receipts }) => receipts.duplicatesQos2, audiences),
+      disorder: sum(({ receipts }) => receipts.disorder, audiences),
       corrupt: sum(({ corrupt }) => corrupt),
       sessionsLost: sum(({ sessionsLost }) => sessionsLost) + this.publishers.reduce((total, { sessionsLost }) => total + sessionsLost, 0),
       staleRetained: this.staleRetained,
@@ -227,9 +232,14 @@ export class Fleet {
     };
   }
 
+  /** Of members of a shared subscription one, who has the receipts of all. */
+  #audiences(): DurableSubscriber[] {
+    return [...new Map(this.subscribers.map((subscriber) => [subscriber.receipts, subscriber])).values()];
+  }
+
   /** What went wrong, in words. */
   remarks(): string[] {
-    const own = this.subscribers.flatMap(({ options, receipts }) => receipts.remarks.map((remark) => `${options.clientId}: ${remark}`));
+    const own = this.#audiences().flatMap(({ options, receipts }) => receipts.remarks.map((remark) => `${options.clientId}: ${remark}`));
     return [...this.#remarks, ...own];
   }
 
@@ -251,7 +261,8 @@ export class Fleet {
   #isAtEnd(): boolean {
     for (const { producer, topic, lane } of this.ledger.lanes()) {
       for (const { options, receipts } of this.subscribers) {
-        if (options.isWanted(topic) && receipts.last(producer, topic) < lane.sent) return false;
+        if (!options.isWanted(topic)) continue;
+        if (receipts.isOrdered ? receipts.last(producer, topic) < lane.sent : !receipts.hasAll(producer, topic, lane)) return false;
       }
     }
     return true;
@@ -265,6 +276,22 @@ export class Fleet {
   #remark(text: string): void {
     if (this.#remarks.length < 20) this.#remarks.push(text);
   }
+}
+
+function membersOf(group: string, qos: 1 | 2, isDue: (stamp: Stamp) => boolean): DurableSubscriber[] {
+  const receipts = new Receipts(false);
+  return Array.from(
+    { length: MEMBERS },
+    (_, i) =>
+      new DurableSubscriber({
+        clientId: `${group}-${i}`,
+        version: i === 0 ? 4 : 5,
+        filters: [{ topic: `$share/${group}/${EVERYTHING}`, qos }],
+        isWanted: () => true,
+        isDue,
+        receipts,
+      }),
+  );
 }
 
 /** A child of `parent` that belongs to the shard. */

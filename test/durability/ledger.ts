@@ -94,8 +94,9 @@ export class Ledger {
   }
 }
 
-/** One subscriber's side. */
+/** The side of one subscriber, or of all members of a shared subscription together: those have no order among them. */
 export class Receipts {
+  readonly isOrdered: boolean;
   received = 0;
   /** Came again with QoS 1, which is allowed. */
   duplicatesQos1 = 0;
@@ -106,6 +107,10 @@ export class Receipts {
   readonly remarks: string[] = [];
   readonly #lanes = new Map<number, { last: number; readonly missing: Set<number> }>();
 
+  constructor(isOrdered = true) {
+    this.isOrdered = isOrdered;
+  }
+
   take(stamp: Stamp, qos: number): void {
     const seen = this.#seen(keyOf(stamp.producer, stamp.topic));
     const { sequence } = stamp;
@@ -114,13 +119,22 @@ export class Receipts {
       seen.last = sequence;
       this.received += 1;
     } else if (seen.missing.delete(sequence)) {
-      this.disorder += 1;
       this.received += 1;
+      if (!this.isOrdered) return;
+      this.disorder += 1;
       this.#remark(`producer ${stamp.producer} topic ${stamp.topic}: ${sequence} came after ${seen.last}`);
     } else if (qos === 2) {
       this.duplicatesQos2 += 1;
       this.#remark(`producer ${stamp.producer} topic ${stamp.topic}: ${sequence} came twice with QoS 2 (last ${seen.last})`);
     } else this.duplicatesQos1 += 1;
+  }
+
+  /** Whether everything that was sent on a lane has come, or was never acknowledged. */
+  hasAll(producer: number, topic: number, { sent, accepted }: Lane): boolean {
+    const { last, missing } = this.#seen(keyOf(producer, topic));
+    if (last < sent) return false;
+    for (const sequence of missing) if (accepted.has(sequence)) return false;
+    return true;
   }
 
   /** Last sequence seen of a lane. */

@@ -12,6 +12,8 @@ export interface SubscriberOptions {
   readonly isWanted: (topic: number) => boolean;
   /** Whether a message may come by now. */
   readonly isDue: (stamp: Stamp) => boolean;
+  /** Of all members of a shared subscription together. */
+  readonly receipts?: Receipts;
 }
 
 const SESSION_EXPIRY_SECONDS = 86_400;
@@ -22,7 +24,7 @@ const SESSION_EXPIRY_SECONDS = 86_400;
  */
 export class DurableSubscriber {
   readonly options: SubscriberOptions;
-  readonly receipts: Receipts = new Receipts();
+  readonly receipts: Receipts;
   sessionsLost = 0;
   /** Payloads that nobody sent. */
   corrupt = 0;
@@ -38,6 +40,7 @@ export class DurableSubscriber {
 
   constructor(options: SubscriberOptions) {
     this.options = options;
+    this.receipts = options.receipts ?? new Receipts();
   }
 
   get isConnected(): boolean {

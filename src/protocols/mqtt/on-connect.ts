@@ -212,6 +212,7 @@ function welcome(
   };
   fetchFlights(context, session, () =>
     autoSubscribe(context, session, (then) => {
+      noteProgress(context, session); // All this may have taken turns: there must be a commit to wait for.
       // A full disk keeps nobody out who comes to read.
       if ((session.durable === null && connection.will === null) || context.journal.state === 'full') enter(then);
       else whenDurable(context, () => enter(then));
