@@ -100,6 +100,7 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   'shared-given': true,
   'shared-done': true,
   'shared-claim': true,
+  'shared-kept': true,
   'shared-ready': true,
   retain: true,
   retained: true,

@@ -53,6 +53,7 @@ export interface SharedChoice<S> {
                                  <-----------------    given: messages, each to one member
       done                       ----------------->    settled: the client has it; kept, later finished: it is the session's; released:
                                                        somebody else may have it; refused: somebody else must
+                                 <-----------------    kept: it is durable
       claim                      ----------------->    after a start: QoS 2 messages that sessions have already
       ready                      ----------------->    after a start: all claims were made. Nothing is given before every shard is
 */
@@ -84,8 +85,10 @@ export type SharedQueueMessage =
       /** PUBLISH packets of MQTT 5, one behind the other. */
       readonly frames: Uint8Array;
     }
-  | { readonly kind: 'shared-done'; readonly members: readonly SharedDone[] }
-  | { readonly kind: 'shared-claim'; readonly key: string; readonly places: readonly number[] }
+  /** `ticket`: wants to hear when it is durable; 0: does not. */
+  | { readonly kind: 'shared-done'; readonly ticket: number; readonly members: readonly SharedDone[] }
+  | { readonly kind: 'shared-claim'; readonly ticket: number; readonly key: string; readonly places: readonly number[] }
+  | { readonly kind: 'shared-kept'; readonly ticket: number }
   | { readonly kind: 'shared-ready' };
 
 /** Of one member; places are pairs of group and sequence. */

@@ -164,6 +164,11 @@ export class QueuePart {
     this.publishers.delete(sequence);
   }
 
+  /** Whether the consumer has any record. */
+  isHolder(consumer: number): boolean {
+    return this.#cursor.isHolder(consumer);
+  }
+
   /** The consumer that has the record; below NOBODY if none does. */
   holderOf(sequence: Sequence): number {
     return this.#cursor.holderOf(sequence);
@@ -171,6 +176,8 @@ export class QueuePart {
 
   /** Done with, whoever has it. */
   settle(sequence: Sequence): void {
+    // After a crash somebody may know of records that the cursor has not got to again.
+    while (sequence >= this.#tail && this.#readOn());
     if (this.#cursor.settle(sequence, ANY_TOKEN) === 'done') this.#isDirty = true;
     this.refusals.delete(sequence);
     this.publishers.delete(sequence);

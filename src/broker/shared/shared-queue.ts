@@ -131,6 +131,11 @@ export class SharedQueue implements QueuedGroup {
     } else part.release(sequence, member.consumer, this.#desk.host.nowMs());
   }
 
+  isHolder(member: QueueMember): boolean {
+    for (const part of this.parts.values()) if (part.isHolder(member.consumer)) return true;
+    return false;
+  }
+
   /** All that a member has is somebody else's. */
   releaseAll(member: QueueMember): void {
     const nowMs = this.#desk.host.nowMs();

@@ -145,9 +145,10 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
         return true;
       case 'shared-done':
         for (const done of message.members) this.#onDone(from, done);
+        if (message.ticket !== NO_TICKET) this.#confirm(from, message.ticket);
         return true;
       case 'shared-claim':
-        this.#onClaim(message.key, message.places);
+        this.#onClaim(from, message.ticket, message.key, message.places);
         return true;
       case 'shared-ready':
         this.#onReady(from);
@@ -164,11 +165,16 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
     this.noteDirty(known.queue);
   }
 
-  #onClaim(key: string, places: readonly number[]): void {
+  #onClaim(from: ShardId, ticket: number, key: string, places: readonly number[]): void {
     const queue = this.#byKey.get(key);
-    if (queue === undefined) return;
-    for (let i = 0; i < places.length; i += 2) queue.claim(places[i], places[i + 1]);
-    this.noteDirty(queue);
+    for (let i = 0; i < places.length; i += 2) queue?.claim(places[i], places[i + 1]);
+    if (queue !== undefined) this.noteDirty(queue);
+    this.#confirm(from, ticket);
+  }
+
+  /** What was settled is durable, also if there was nothing to settle any more. */
+  #confirm(to: ShardId, ticket: number): void {
+    this.host.whenDurable(() => this.#parts.post(to, { kind: 'shared-kept', ticket }));
   }
 
   #onJoin(from: ShardId, { ticket, member: number, key, isDurable, qos, window, hash }: Join): void {
@@ -222,7 +228,7 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
 
   /** A member that is gone is remembered as long as it has something. */
   #maybeForget(queue: SharedQueue, member: QueueMember): void {
-    if (member.inHand > 0) return;
+    if (member.inHand > 0 || queue.isHolder(member)) return;
     this.#members[member.shard].delete(member.number);
     queue.members.remove(member);
     if (!queue.isQueued && queue.members.all.length === 0) this.#byKey.delete(queue.key);
@@ -284,6 +290,7 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   }
 }
 
+const NO_TICKET = 0;
 const NONE: readonly QueuedGroup[] = [];
 
 const NO_HOST: SharedQueueHost = {

@@ -210,6 +210,11 @@ export class QueueCursor {
     return this.#acknowledgements.holderOf(offset);
   }
 
+  /** Whether the consumer holds any record. */
+  isHolder(consumer: number): boolean {
+    return this.#ledger.slab.isHolder(consumer);
+  }
+
   /** The token under which the record is held; ANY_TOKEN if nobody holds it. */
   tokenOf(offset: number): number {
     return this.#acknowledgements.tokenOf(offset);

@@ -131,6 +131,10 @@ export class RecordSlab {
     return slots;
   }
 
+  isHolder(consumer: number): boolean {
+    return this.#heldBy.has(consumer);
+  }
+
   /** Of a record that is held. */
   handOver(slot: number, consumer: number): void {
     this.#unlinkHolder(slot);

@@ -169,7 +169,14 @@ export class MqttContext {
   readonly doneLines: DoneLines = new DoneLines(
     (group) => this.ownerOfGroup(group),
     (to, message) => this.broker.sendQueueMessage(to, message),
+    (kept) => {
+      const ticket = this.takeTicket();
+      this.keptTickets.set(ticket, kept);
+      return ticket;
+    },
   );
+  /** What waits for an owner of queues to say that something is durable. */
+  readonly keptTickets: Map<number, () => void> = new Map();
   /** One deadline per connection: CONNECT, then silence. Keys are connection numbers, ticks are the transport's. */
   readonly silence: TimingWheel;
   /** Wills that wait and sessions that end. */

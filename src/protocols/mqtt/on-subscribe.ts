@@ -15,7 +15,7 @@ import { rewriteSubscriptions, rewriteUnsubscribed } from './rewrite/rewrite-nam
 import { noteDenied, rightsOf } from './rights.js';
 import { say } from './say.js';
 import type { MqttSession } from './session.js';
-import { joinShared, leaveShared } from './shared/membership.js';
+import { leaveShared } from './shared/membership.js';
 import { tellSubscribed, tellUnsubscribed } from './sys/client-events.js';
 import { checkFilter, filterToMatch } from './topic-syntax.js';
 
@@ -44,10 +44,10 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   }
   context.broker.subscribe(session, requests, (results) => {
     const granted = requests.filter((_, i) => results[i].status === 'granted');
-    joinShared(context, session, granted, () => {
+    addFilters(context, session, granted, () => {
       if (session.durable === null) answer(results);
       // What is promised here outlives this process: the rows first.
-      else addFilters(context, session, granted, () => whenDurable(context, () => answer(results)));
+      else whenDurable(context, () => answer(results));
     });
   });
 

@@ -10,8 +10,10 @@ import { MessageQueue, type QueueEntry } from './message-queue.js';
 import { type InFlight, Outbound } from './outbound.js';
 import { frameLength } from './publish-frame.js';
 import { MqttSession } from './session.js';
+import { claimShared } from './shared/claims.js';
 import { joinShared } from './shared/membership.js';
 import { handedOver, isShared } from './shared/places.js';
+import type { Claim } from './shared/shares.js';
 import type { Delivery } from './stored-run.js';
 
 /*
@@ -30,6 +32,7 @@ interface SessionState {
   readonly durable: DurableState | null;
   /** Shared subscriptions that messages in flight are of, by number. */
   readonly shares: readonly (string | null)[];
+  readonly claims: readonly Claim[];
 }
 
 interface DurableState {
@@ -61,6 +64,7 @@ export function encodeSessionState(context: MqttContext, session: MqttSession): 
     received: session.received?.toArray() ?? [],
     durable: session.durable === null ? null : encodeDurable(session.durable),
     shares: session.shares?.keys ?? [],
+    claims: [...(session.shares?.claims.values() ?? [])],
   };
   return pack(state);
 }
@@ -120,6 +124,7 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
   session.expirySeconds = state.expirySeconds;
   if (state.durable !== null) session.durable = decodeDurable(context, state.durable);
   if (state.shares.length > 0) session.openShares(context.doneLines).restore(state.shares);
+  for (const claim of state.claims) session.openShares(context.doneLines).claim(claim);
   if (state.inFlight.length > 0 || state.nextPacketId !== 1) {
     const outbound = new Outbound(context.limits.inflightMax, true, keptBytesMaxOf(context.limits));
     session.useOutbound(outbound);
@@ -153,6 +158,7 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
     // Its rows are here from now on.
     whenDurable(context, () => {
       if (session.hasEnded) return;
+      claimShared(context, session, context.shards, false);
       for (const shard of context.shards)
         if (shard !== context.broker.shard)
           context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.key, session: durable.uid });

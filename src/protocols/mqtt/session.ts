@@ -120,7 +120,9 @@ export class MqttSession {
   /** Its first shared subscription is made. */
   openShares(lines: DoneLines): Shares {
     if (this.shares === null) {
-      this.shares = new Shares(lines);
+      this.shares = new Shares(lines, () => {
+        if (this.durable !== null) this.durable.isProgressDirty = true;
+      });
       this.#listen();
     }
     return this.shares;

@@ -2,6 +2,7 @@ import type { SubscribeRequest } from '../../../broker/ports.js';
 import type { GroupId, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
+import { joinShared } from '../shared/membership.js';
 import { isShared } from '../shared/places.js';
 import { countBacklog } from './backlog.js';
 import { DurableSession } from './durable-session.js';
@@ -30,18 +31,23 @@ export function isKept({ filter, options }: SubscribeRequest): boolean {
   return options.qos > 0 && !filter.startsWith('$share/');
 }
 
-/** `done` when every log has an index for the filters, from now on. */
+/** After the broker has granted them: `done` when every log has an index for the filters, from now on, and shared subscriptions have their queues. */
 export function addFilters(context: MqttContext, session: MqttSession, requests: readonly SubscribeRequest[], done: () => void): void {
   const { durable } = session;
-  if (durable === null) {
-    done();
-    return;
-  }
   let open = 1;
   const settle = (): void => {
     open -= 1;
     if (open === 0) done();
   };
+  open += 1;
+  joinShared(context, session, requests, () => {
+    noteRecord(context, session); // Whoever waits for rows after this has a commit to wait for.
+    settle();
+  });
+  if (durable === null) {
+    settle();
+    return;
+  }
   for (const request of requests) {
     const { filter } = request;
     if (!isKept(request)) {

@@ -3,7 +3,7 @@ import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
 import { onDelayed } from '../delayed/on-delayed-publish.js';
 import { onDelay } from '../delayed/serve-delay.js';
-import { onJoined } from '../shared/membership.js';
+import { onJoined, onKept } from '../shared/membership.js';
 import { onGiven } from '../shared/on-given.js';
 import { onCountWaiting, onWaiting, ownerAnswered } from './backlog.js';
 import { onSessionMoved, relocateFilters } from './life.js';
@@ -53,6 +53,9 @@ export function onQueueMessage(context: MqttContext, from: ShardId, message: Que
       return;
     case 'shared-joined':
       onJoined(context, message.ticket);
+      return;
+    case 'shared-kept':
+      onKept(context, message.ticket);
       return;
     case 'shared-given':
       onGiven(context, message);

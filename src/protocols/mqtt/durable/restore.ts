@@ -82,6 +82,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
   const kept = requests.filter(isKept).map(({ filter }) => [filter, since.get(filter) ?? []] as const);
   open += 1;
   resumeFilters(context, durable, kept, settle);
+  for (const claim of progress?.claims ?? []) session.openShares(context.doneLines).claim(claim);
   open += 1;
   joinShared(context, session, requests, settle);
   restoreDeadlines(context, session, row);

@@ -5,6 +5,7 @@ import type { MqttContext } from '../context.js';
 import { AWAITS_PUBCOMP, AWAITS_PUBREC } from '../outbound.js';
 import type { MqttSession } from '../session.js';
 import { groupOfPlace, isShared, shareOf } from '../shared/places.js';
+import type { Claim } from '../shared/shares.js';
 import type { Will } from '../will.js';
 import type { DurableSession, RestoredFlight } from './durable-session.js';
 
@@ -43,6 +44,8 @@ export interface ProgressRow {
   readonly since: readonly (readonly [filter: string, readonly (readonly [GroupId, Sequence])[]])[];
   readonly flights: readonly RestoredFlight[];
   readonly nextPacketId: number;
+  /** Messages of shared subscriptions that are the session's: their queues may not know it. Not there in rows of earlier versions. */
+  readonly claims?: readonly Claim[];
 }
 
 export function writeSession(context: MqttContext, session: MqttSession, durable: DurableSession): void {
@@ -87,6 +90,7 @@ export function writeProgress(session: MqttSession, durable: DurableSession): vo
     since: [...durable.filters].filter(([, since]) => since.size > 0).map(([filter, since]) => [filter, [...since]] as const),
     flights,
     nextPacketId: durable.restored?.nextPacketId ?? session.outbound?.nextPacketId ?? 1,
+    ...(session.shares === null || session.shares.claims.size === 0 ? {} : { claims: [...session.shares.claims.values()] }),
   };
   durable.home.table(PROGRESS_TABLE).put(session.key, pack(row));
 }

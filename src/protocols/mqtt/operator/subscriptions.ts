@@ -5,6 +5,7 @@ import type { MqttContext } from '../context.js';
 import { addFilters, dropFilter } from '../durable/life.js';
 import { noteRecord, whenDurable } from '../durable/turn.js';
 import type { MqttSession } from '../session.js';
+import { leaveShared } from '../shared/membership.js';
 import { checkFilter, parseShared } from '../topic-syntax.js';
 import { filterMatches } from './filter-matches.js';
 import { FirstKeys } from './first-keys.js';
@@ -92,8 +93,11 @@ export function addSubscription(
 function subscribe(context: MqttContext, session: MqttSession, request: SubscribeRequest, done: (outcome: Subscribed) => void): void {
   context.broker.subscribe(session, [request], ([result]) => {
     if (result.status !== 'granted') done('too-many');
-    else if (session.durable === null) done('done');
-    else addFilters(context, session, [request], () => whenDurable(context, () => done('done')));
+    else
+      addFilters(context, session, [request], () => {
+        if (session.durable === null) done('done');
+        else whenDurable(context, () => done('done'));
+      });
   });
 }
 
@@ -106,6 +110,7 @@ export function removeSubscription(
   if (session === undefined) return null;
   const filter = routingFilter(ask.tenant, ask.filter);
   const [existed] = context.broker.unsubscribe(session, [filter]);
+  leaveShared(context, session, filter);
   if (session.durable !== null) dropFilter(context, session.durable, filter);
   noteRecord(context, session);
   return existed;

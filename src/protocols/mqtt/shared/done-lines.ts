@@ -1,10 +1,19 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { GroupId, Sequence } from '../../../journal/ports.js';
 
+const NO_TICKET = 0;
+
+/** Where messages are remembered until it is durable that nobody else gets them. */
+export interface KeptBy {
+  onKept(group: GroupId, sequence: Sequence): void;
+}
+
 interface Line {
   readonly member: number;
   readonly settled: number[];
   readonly kept: number[];
+  /** Who is told when it is durable that they are kept. */
+  readonly keepers: KeptBy[];
   finished: number;
   readonly released: number[];
   readonly refused: number[];
@@ -17,9 +26,17 @@ export class DoneLines {
   /** By owner, then by member. */
   #lines: Map<ShardId, Map<number, Line>> = new Map();
 
-  constructor(ownerOf: (group: GroupId) => ShardId, send: (to: ShardId, message: QueueMessage) => void) {
+  readonly #expect: (kept: () => void) => number;
+
+  /** @param expect gives a ticket: `kept` is called when the owner says that it is durable. */
+  constructor(
+    ownerOf: (group: GroupId) => ShardId,
+    send: (to: ShardId, message: QueueMessage) => void,
+    expect: (kept: () => void) => number,
+  ) {
     this.#ownerOf = ownerOf;
     this.#send = send;
+    this.#expect = expect;
   }
 
   get isEmpty(): boolean {
@@ -30,8 +47,10 @@ export class DoneLines {
     this.#lineOf(member, group).settled.push(group, sequence);
   }
 
-  kept(member: number, group: GroupId, sequence: Sequence): void {
-    this.#lineOf(member, group).kept.push(group, sequence);
+  kept(member: number, group: GroupId, sequence: Sequence, keeper: KeptBy): void {
+    const line = this.#lineOf(member, group);
+    line.kept.push(group, sequence);
+    line.keepers.push(keeper);
   }
 
   /** One that was kept. */
@@ -51,7 +70,17 @@ export class DoneLines {
     if (this.#lines.size === 0) return;
     const lines = this.#lines;
     this.#lines = new Map();
-    for (const [owner, members] of lines) this.#send(owner, { kind: 'shared-done', members: [...members.values()] });
+    for (const [owner, members] of lines) {
+      const told = [...members.values()].map(({ keepers: _, ...line }) => line);
+      this.#send(owner, { kind: 'shared-done', ticket: this.#ticketFor([...members.values()]), members: told });
+    }
+  }
+
+  #ticketFor(lines: readonly Line[]): number {
+    if (lines.every(({ kept }) => kept.length === 0)) return NO_TICKET;
+    return this.#expect(() => {
+      for (const { kept, keepers } of lines) for (const [i, keeper] of keepers.entries()) keeper.onKept(kept[2 * i], kept[2 * i + 1]);
+    });
   }
 
   #lineOf(member: number, group: GroupId): Line {
@@ -63,7 +92,7 @@ export class DoneLines {
     }
     let line = members.get(member);
     if (line === undefined) {
-      line = { member, settled: [], kept: [], finished: 0, released: [], refused: [] };
+      line = { member, settled: [], kept: [], keepers: [], finished: 0, released: [], refused: [] };
       members.set(member, line);
     }
     return line;

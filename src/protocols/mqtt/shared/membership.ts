@@ -5,6 +5,7 @@ import { whenDurable } from '../durable/turn.js';
 import { AWAITS_PUBACK } from '../outbound.js';
 import type { MqttSession } from '../session.js';
 import type { LogPlaces } from '../stored-run.js';
+import { claimShared } from './claims.js';
 import { publisherHashOf } from './member-choice.js';
 import { groupOfPlace, isHandedOver, isShared, shareOf } from './places.js';
 import type { Share, Shares } from './shares.js';
@@ -70,6 +71,13 @@ function joinOf(context: MqttContext, session: MqttSession, share: Share, ticket
   const { member, key, isDurable, options } = share;
   const window = windowOf(context, session, share);
   return { kind: 'shared-join', ticket, member, key, isDurable, qos: options.qos, window, hash: publisherHashOf(session) };
+}
+
+/** An owner of queues says that what this shard told it is durable. */
+export function onKept(context: MqttContext, ticket: number): void {
+  const kept = context.keptTickets.get(ticket);
+  context.keptTickets.delete(ticket);
+  kept?.();
 }
 
 export function onJoined(context: MqttContext, ticket: number): void {
@@ -178,7 +186,7 @@ export function onQueueOwnerReplaced(context: MqttContext, owner: ShardId): void
       }
     if (!isAsked) context.broker.sendQueueMessage(owner, join);
   }
-  for (const session of context.sessions.values()) if (session.shares !== null) claimFlights(context, session, session.shares, owner);
+  for (const session of context.sessions.values()) claimShared(context, session, [owner], true);
   context.doneLines.flush();
   context.broker.sendQueueMessage(owner, { kind: 'shared-ready' });
 }
@@ -189,35 +197,6 @@ function releaseOwned(context: MqttContext, session: MqttSession, owner: ShardId
     () => {},
   );
   session.updateReady();
-}
-
-/** QoS 2 deliveries that are the session's. */
-function claimFlights(context: MqttContext, session: MqttSession, shares: Shares, owner: ShardId): void {
-  const places = new Map<string, number[]>();
-  session.outbound?.forEachPlace((_id, state, place, sequence) => {
-    if (state === AWAITS_PUBACK || !isShared(place)) return;
-    const group = groupOfPlace(place);
-    const key = shares.at(shareOf(place))?.key;
-    if (key === undefined || context.ownerOfGroup(group) !== owner) return;
-    const claimed = places.get(key) ?? [];
-    claimed.push(group, sequence);
-    places.set(key, claimed);
-  });
-  for (const { group, sequence, shared } of session.durable?.restored?.flights ?? []) {
-    if (shared === undefined || context.ownerOfGroup(group) !== owner) continue;
-    const claimed = places.get(shared) ?? [];
-    claimed.push(group, sequence);
-    places.set(shared, claimed);
-  }
-  for (const [key, claimed] of places) context.broker.sendQueueMessage(owner, { kind: 'shared-claim', key, places: claimed });
-}
-
-/** After the start: what restored sessions have already. Then the queues of all shards may begin. */
-export function tellReady(context: MqttContext): void {
-  for (const owner of context.shards) {
-    for (const session of context.sessions.values()) if (session.shares !== null) claimFlights(context, session, session.shares, owner);
-    context.broker.sendQueueMessage(owner, { kind: 'shared-ready' });
-  }
 }
 
 function isIndexUsed(session: MqttSession, index: number): boolean {

@@ -1,7 +1,7 @@
 import { assert } from '../../../base/assert.js';
 import type { SubscriptionOptions } from '../../../broker/ports.js';
-import type { Sequence } from '../../../journal/ports.js';
-import type { DoneLines } from './done-lines.js';
+import type { GroupId, Sequence } from '../../../journal/ports.js';
+import type { DoneLines, KeptBy } from './done-lines.js';
 import { groupOfPlace, isHandedOver, SHARES_MAX, shareOf } from './places.js';
 
 /** One shared subscription of one session, as it is known to the owners of its queues. */
@@ -18,17 +18,32 @@ export interface Share {
   hasLeft: boolean;
 }
 
+/** A message of a shared subscription that a session has. */
+export type Claim = readonly [key: string, group: GroupId, sequence: Sequence];
+
+function idOf(group: GroupId, sequence: Sequence): string {
+  return `${group}.${sequence}`;
+}
+
 /** Of what is not subscribed. */
 const NO_OPTIONS: SubscriptionOptions = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 2, identifier: 0 };
 
 /** The shared subscriptions of a session. */
-export class Shares {
+export class Shares implements KeptBy {
   readonly #lines: DoneLines;
+  readonly #onKept: () => void;
+  /**
+   * QoS 2 messages that are the session's, as long as it is not durable where the queue is: after a crash the session says so itself. In the rows
+   * of the session also if the client is done with them.
+   */
+  readonly claims: Map<string, Claim> = new Map();
   readonly #byIndex: (Share | null)[] = [];
   readonly #byKey = new Map<string, Share>();
 
-  constructor(lines: DoneLines) {
+  /** @param onKept there is a claim less. */
+  constructor(lines: DoneLines, onKept: () => void) {
     this.#lines = lines;
+    this.#onKept = onKept;
   }
 
   /** Those that are subscribed. */
@@ -61,7 +76,7 @@ export class Shares {
 
   /** One that only messages in flight are of. @returns its index. */
   addPast(key: string): number {
-    for (const share of this.#byIndex) if (share !== null && share.key === key) return share.index;
+    for (const share of this.#byIndex) if (share !== null && share.key === key && share.member === 0) return share.index;
     const index = this.#byIndex.length;
     this.#byIndex.push({ index, member: 0, key, isDurable: true, options: NO_OPTIONS, hasLeft: true });
     return index;
@@ -90,7 +105,18 @@ export class Shares {
   /** The message is the session's for good, and the client is not done with it. */
   keep(place: number, sequence: Sequence): void {
     const share = this.at(shareOf(place));
-    if (share !== null && share.member !== 0) this.#lines.kept(share.member, groupOfPlace(place), sequence);
+    if (share === null || share.member === 0) return;
+    this.claim([share.key, groupOfPlace(place), sequence]);
+    this.#lines.kept(share.member, groupOfPlace(place), sequence, this);
+  }
+
+  claim(claim: Claim): void {
+    this.claims.set(idOf(claim[1], claim[2]), claim);
+  }
+
+  /** It is durable that nobody else gets it. */
+  onKept(group: GroupId, sequence: Sequence): void {
+    if (this.claims.delete(idOf(group, sequence))) this.#onKept();
   }
 
   /** Another member may have the message. */
