@@ -5,6 +5,7 @@ import { EXPLAIN } from './mqtt-explain.js';
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from './mqtt-retained.js';
 import { AUTO_SUBSCRIPTIONS, TENANTS, TOPIC_REWRITES } from './mqtt-rules.js';
 import { SESSION_DELETE, SESSION_SHOW, SESSIONS } from './mqtt-sessions.js';
+import { SHARED_GROUPS } from './mqtt-shared.js';
 import { SLOW_LIST } from './mqtt-slow.js';
 import { SUBSCRIPTION_ADD, SUBSCRIPTION_LIST, SUBSCRIPTION_REMOVE } from './mqtt-subscriptions.js';
 import { TRACE_DELETE, TRACE_LIST, TRACE_READ, TRACE_START, TRACE_STOP } from './mqtt-traces.js';
@@ -16,7 +17,7 @@ export const QUESTIONS: readonly AnyQuestion[] = [
   ...[TRACE_START, TRACE_LIST, TRACE_READ, TRACE_STOP, TRACE_DELETE],
   ...[CLIENT_LIST, CLIENT_SHOW, CLIENT_DISCONNECT],
   ...[SESSIONS, SESSION_SHOW, SESSION_DELETE],
-  ...[SUBSCRIPTION_LIST, SUBSCRIPTION_ADD, SUBSCRIPTION_REMOVE],
+  ...[SUBSCRIPTION_LIST, SUBSCRIPTION_ADD, SUBSCRIPTION_REMOVE, SHARED_GROUPS],
   ...[RETAINED_LIST, RETAINED_SHOW, RETAINED_DELETE, RETAINED_CLEAR],
   ...[USER_LIST, USER_PUT, USER_DELETE],
   ...[ACL_RULES, BANS, TOPIC_REWRITES, AUTO_SUBSCRIPTIONS, TENANTS].flatMap(({ list, put, delete: gone }) => [list, put, gone]),

@@ -160,5 +160,7 @@ export interface SharedQueueOwner {
   onPeerReplaced(peer: ShardId): void;
   /** Topics may go to other logs from now on. */
   onStreamsChanged(): void;
-  views(): Iterable<QueueView>;
+  /** Of all shared subscriptions, whether their messages are kept or not. */
+  keys(): Iterable<string>;
+  view(key: string): QueueView | null;
 }

@@ -70,8 +70,12 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
     return this.#byFilter.get(filter) ?? NONE;
   }
 
-  *views(): Generator<QueueView> {
-    for (const queue of this.#byKey.values()) yield queue.view();
+  keys(): Iterable<string> {
+    return this.#byKey.keys();
+  }
+
+  view(key: string): QueueView | null {
+    return this.#byKey.get(key)?.view() ?? null;
   }
 
   takeGiven(): Given {

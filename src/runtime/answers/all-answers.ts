@@ -7,6 +7,7 @@ import { EXPLAIN_ANSWERS } from './explain-answer.js';
 import { RESOURCE_ANSWERS } from './resource-answers.js';
 import { RETAINED_ANSWERS } from './retained-answers.js';
 import { SESSION_ANSWERS } from './session-answers.js';
+import { SHARED_ANSWERS } from './shared-answers.js';
 import { SLOW_ANSWERS } from './slow-answer.js';
 import { SUBSCRIPTION_ANSWERS } from './subscription-answers.js';
 import { USER_ANSWERS } from './user-answers.js';
@@ -22,6 +23,7 @@ const ANSWERS: readonly Answerer[] = [
   ...WATCH_ANSWERS,
   ...SESSION_ANSWERS,
   ...SUBSCRIPTION_ANSWERS,
+  ...SHARED_ANSWERS,
   ...RETAINED_ANSWERS,
   ...USER_ANSWERS,
   ...RESOURCE_ANSWERS,

@@ -8,6 +8,7 @@ import { EXPLAIN_VERB } from './explain.js';
 import { RETAINED } from './retained.js';
 import { REWRITES } from './rewrites.js';
 import { SESSIONS } from './sessions.js';
+import { SHARED_VERBS } from './shared.js';
 import { SLOW } from './slow.js';
 import { SUBSCRIPTIONS } from './subscriptions.js';
 import { TENANT_VERBS } from './tenants.js';
@@ -24,6 +25,7 @@ export const MQTT: VerbGroup = {
     CLIENTS,
     SESSIONS,
     SUBSCRIPTIONS,
+    SHARED_VERBS,
     RETAINED,
     USERS,
     ACL,

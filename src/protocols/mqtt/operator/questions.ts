@@ -3,6 +3,7 @@ import { explain } from '../explain/explain.js';
 import { listSlow } from '../slow/slow-subscriptions.js';
 import { disconnectClient, listClients, showClient } from './clients.js';
 import { deleteRetained, listRetained, showRetained } from './retained.js';
+import { listSharedGroups } from './shared-groups.js';
 import { addSubscription, listSubscriptions, removeSubscription } from './subscriptions.js';
 
 /*
@@ -16,6 +17,7 @@ export interface OperatorQuestions {
   readonly subscriptions: typeof listSubscriptions;
   readonly 'add-subscription': typeof addSubscription;
   readonly 'remove-subscription': typeof removeSubscription;
+  readonly 'shared-groups': typeof listSharedGroups;
   readonly retained: typeof listRetained;
   readonly 'retained-of': typeof showRetained;
   readonly 'delete-retained': typeof deleteRetained;
@@ -30,6 +32,7 @@ const OPERATOR_QUESTIONS: OperatorQuestions = {
   subscriptions: listSubscriptions,
   'add-subscription': addSubscription,
   'remove-subscription': removeSubscription,
+  'shared-groups': listSharedGroups,
   retained: listRetained,
   'retained-of': showRetained,
   'delete-retained': deleteRetained,
