@@ -6,6 +6,7 @@ import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW, type ClientRow } from '../
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from '../../../src/admin/questions/mqtt-retained.js';
 import { TENANTS } from '../../../src/admin/questions/mqtt-rules.js';
 import { SESSION_DELETE, SESSION_SHOW, SESSIONS } from '../../../src/admin/questions/mqtt-sessions.js';
+import { SHARED_GROUPS } from '../../../src/admin/questions/mqtt-shared.js';
 import { SUBSCRIPTION_ADD, SUBSCRIPTION_LIST, SUBSCRIPTION_REMOVE } from '../../../src/admin/questions/mqtt-subscriptions.js';
 import type { Page, PageAsk, Question } from '../../../src/admin/questions/question.js';
 import type { RunningNode } from '../../../src/runtime/node.js';
@@ -212,5 +213,41 @@ test('operator questions: what is no question, or not in its form, is refused in
     await assert.rejects(node.query({ verb: 'ask', question: CLIENT_LIST.name, ask: { bogus: 1 } }), /RMQ-1036 .*bogus/);
     await assert.rejects(node.query({ verb: 'ask', question: CLIENT_LIST.name, ask: 7 }), /RMQ-1036/);
     await until('nothing was harmed', () => node.isServing(0));
+  });
+});
+
+test('operator questions: shared subscriptions are listed once over all shards, with members and what waits', async () => {
+  await withNode(settingsFor('native', 2), async (node) => {
+    const [one, two] = await clientsOn(node, plainUrl(node), [0, 1]);
+    const away = await mqtt.connectAsync(plainUrl(node), {
+      ...{ clientId: 'away', clean: false, protocolVersion: 5, reconnectPeriod: 0 },
+      properties: { sessionExpiryInterval: 600 },
+    });
+    await away.subscribeAsync('$share/kept/jobs/#', { qos: 1 });
+    await away.endAsync();
+    for (const client of [one, two]) await client.subscribeAsync('$queue/news/+', { qos: 1 });
+    for (let i = 0; i < 30; i += 1) await one.publishAsync(`jobs/${i}`, 'x', { qos: 1 });
+    const rows = await allOf(node, SHARED_GROUPS, { limit: 1 });
+    const plain = { tenant: 'default', strategy: 'round-robin' };
+    const [queue, kept] = rows;
+    assert.equal(rows.length, 2);
+    assert.deepEqual(
+      { ...queue },
+      {
+        ...{ ...plain, group: '$queue', filter: 'news/+', isKept: false, members: 2, durableMembers: 0, onlineMembers: 2 },
+        ...{ waiting: 0, inHand: 0, oldestAtMs: 0 },
+      },
+    );
+    const { oldestAtMs, ...rest } = kept;
+    assert.deepEqual(rest, {
+      ...{ ...plain, group: 'kept', filter: 'jobs/#', isKept: true, members: 1, durableMembers: 1, onlineMembers: 0 },
+      ...{ waiting: 30, inHand: 0 },
+    });
+    assert.ok(oldestAtMs > Date.now() - 60_000 && oldestAtMs <= Date.now());
+    assert.deepEqual(
+      (await allOf(node, SHARED_GROUPS, { group: 'k*' })).map(({ group }) => group),
+      ['kept'],
+    );
+    assert.deepEqual(await allOf(node, SHARED_GROUPS, { tenant: 'acme' }), []);
   });
 });
