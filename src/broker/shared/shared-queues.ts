@@ -172,7 +172,11 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   #onClaim(from: ShardId, ticket: number, key: string, places: readonly number[]): void {
     const queue = this.#byKey.get(key);
     for (let i = 0; i < places.length; i += 2) queue?.claim(places[i], places[i + 1]);
-    if (queue !== undefined) this.noteDirty(queue);
+    if (queue !== undefined) {
+      this.noteDirty(queue);
+      // It may have been the last that somebody had who has left.
+      for (const member of queue.members.all.filter(({ isGone }) => isGone)) this.#maybeForget(queue, member);
+    }
     this.#confirm(from, ticket);
   }
 

@@ -270,7 +270,6 @@ export class QueueWorld {
     line.finished += session.own.size;
     session.opening.clear();
     session.own.clear();
-    session.claims.clear();
     this.#tell(session.shard, { kind: 'shared-leave', member: session.member });
   }
 
@@ -316,8 +315,7 @@ export class QueueWorld {
     session.opening.clear();
     session.isOnline = false;
     if (!session.isDurable) session.hasEnded = true;
-    if (session.hasEnded) return;
-    this.#join(session);
+    if (!session.hasEnded) this.#join(session);
     const claims = new Map([...session.own, ...session.claims]);
     if (claims.size === 0) return;
     for (const [record, place] of claims) session.claims.set(record, place);

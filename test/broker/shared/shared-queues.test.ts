@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SeededRandom } from '../../../src/base/random.js';
 import type { SharedStrategy } from '../../../src/broker/shared/ports.js';
+import { countOf } from '../../durability/run-options.js';
 import { QueueWorld, type Session } from './queue-world.js';
 
 const STRATEGIES: readonly SharedStrategy[] = ['round-robin', 'sticky', 'random', 'hash-client', 'hash-topic', 'least-inflight'];
-const SEEDS = Number(process.env.SHARED_SEEDS ?? 40);
-const SEED_FIRST = Number(process.env.SHARED_SEED ?? 1);
+const SEEDS = countOf('SHARED_SEEDS', 30);
+const SEED_FIRST = countOf('SHARED_SEED', 1);
 const STEPS = 600;
 const SESSIONS_MAX = 8;
 

@@ -5,7 +5,7 @@ import { whenDurable } from '../durable/turn.js';
 import { AWAITS_PUBACK } from '../outbound.js';
 import type { MqttSession } from '../session.js';
 import type { LogPlaces } from '../stored-run.js';
-import { claimShared } from './claims.js';
+import { claimShared, outliveSession } from './claims.js';
 import { publisherHashOf } from './member-choice.js';
 import { groupOfPlace, isHandedOver, isShared, shareOf } from './places.js';
 import type { Share, Shares } from './shares.js';
@@ -132,9 +132,12 @@ export function endShared(context: MqttContext, session: MqttSession): void {
   if (shares === null) return;
   giveBack(session, shares);
   session.outbound?.forEachPlace((_id, _state, place, sequence) => {
-    // Of a session that moves, those whose rows are not durable yet are still told of when they are (`keepQos2`).
-    if (isShared(place) && (isHandedOver(place) || !session.isMoving)) shares.settle(place, sequence);
+    if (!isShared(place)) return;
+    // Where a session moves to it claims what it has, when it has rows there.
+    if (session.isMoving) shares.finish(place);
+    else shares.settle(place, sequence);
   });
+  if (!session.isMoving && session.durable !== null) outliveSession(context, session.durable, shares);
   for (const share of [...shares.current]) leave(context, session, share);
 }
 
@@ -167,8 +170,7 @@ function keepQos2(context: MqttContext, session: MqttSession, shares: Shares): v
   if (outbound === null || kept.length === 0) return;
   whenDurable(context, () => {
     for (const { packetId, place, sequence } of kept) {
-      if (session.isMoving) shares.settle(place, sequence);
-      else if (!session.hasEnded && outbound.handOver(packetId) !== null) shares.keep(place, sequence);
+      if (!session.hasEnded && outbound.handOver(packetId) !== null) shares.keep(place, sequence);
     }
   });
 }

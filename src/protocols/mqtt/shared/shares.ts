@@ -102,6 +102,12 @@ export class Shares implements KeptBy {
     else this.#lines.settled(share.member, groupOfPlace(place), sequence);
   }
 
+  /** The member has one message less in hand. */
+  finish(place: number): void {
+    const share = this.at(shareOf(place));
+    if (share !== null && share.member !== 0) this.#lines.finished(share.member, groupOfPlace(place));
+  }
+
   /** The message is the session's for good, and the client is not done with it. */
   keep(place: number, sequence: Sequence): void {
     const share = this.at(shareOf(place));
