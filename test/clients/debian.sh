@@ -101,6 +101,16 @@ if [[ -n "$tls" ]]; then
   fi
 fi
 
+# A shared subscription whose members are away: what was published meanwhile is one member's each.
+for member in first second; do
+  mosquitto_sub "${at[@]}" -V mqttv311 -c -i "debian-$member" -q 1 -t '$share/debian/jobs/#' -E > /dev/null
+done
+seq 1 40 | mosquitto_pub "${at[@]}" -q 1 -t jobs/debian -l
+# The first takes half and leaves; what it had not acknowledged by then comes to the second once more.
+shared=$(mosquitto_sub "${at[@]}" -V mqttv311 -c -i debian-first -q 1 -t '$share/debian/jobs/#' -C 20 -W 20)
+shared+=$'\n'$(mosquitto_sub "${at[@]}" -V mqttv311 -c -i debian-second -q 1 -t '$share/debian/jobs/#' -W 3 || true)
+verdict 'a shared subscription that waits' "$(seq 1 40 | tr '\n' ' ')" "$(sort -nu <<< "$shared" | sed '/^$/d' | tr '\n' ' ')"
+
 python=''
 for candidate in /usr/bin/python3 python3; do
   if "$candidate" -c 'import paho.mqtt.client' 2> /dev/null; then python=$candidate && break; fi

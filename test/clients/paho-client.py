@@ -114,4 +114,23 @@ second.close()
 sender.close()
 Peer("paho-session", paho.MQTTv311, clean=True).close()
 
+members = [Peer("paho-member-a", paho.MQTTv311, clean=False), Peer("paho-member-b", paho.MQTTv5)]
+for member in members:
+    member.subscribe("$share/paho/shared/+", 2)
+sender = Peer("paho-shared-sender", paho.MQTTv5)
+words = [f"{index:02}" for index in range(40)]
+for index, word in enumerate(words):
+    sender.client.publish(f"shared/{index % 5}", word, index % 3).wait_for_publish(DEADLINE_S)
+pause = threading.Event()
+for _ in range(DEADLINE_S * 20):
+    if sum(len(member.received) for member in members) >= len(words):
+        break
+    pause.wait(0.05)
+got = sorted(message.payload.decode() for member in members for message in member.received)
+verdict("paho: each message of a shared subscription comes to one member", words, got)
+members[0].client.unsubscribe("$share/paho/shared/+")
+for peer in [*members, sender]:
+    peer.close()
+Peer("paho-member-a", paho.MQTTv311, clean=True).close()
+
 sys.exit(1 if failures else 0)

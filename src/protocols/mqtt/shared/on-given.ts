@@ -3,7 +3,6 @@ import type { GroupId, Sequence } from '../../../journal/ports.js';
 import { DROP } from '../../../telemetry/metrics/drops.js';
 import type { MqttContext } from '../context.js';
 import { drainQueue } from '../drain.js';
-import type { FrameMemory } from '../durable/frame-memory.js';
 import { encodeSubscriptionIdentifiers } from '../properties.js';
 import { fixedHeaderLength, frameLength } from '../publish-frame.js';
 import { isKeptFrom, rightsOf } from '../rights.js';
@@ -42,7 +41,8 @@ class GivenRuns {
   readonly #session: MqttSession;
   readonly #share: Share;
   readonly #message: Given;
-  readonly #memory: FrameMemory;
+  /** A copy that lives as long as a message in it waits. */
+  readonly #frames: Uint8Array;
   readonly #identifiers: Uint8Array | null;
 
   constructor(context: MqttContext, session: MqttSession, share: Share, message: Given) {
@@ -51,15 +51,13 @@ class GivenRuns {
     this.#session = session;
     this.#share = share;
     this.#message = message;
-    this.#memory = context.frameMemories.take(message.frames.length);
-    this.#memory.bytes.set(message.frames);
+    this.#frames = message.frames.slice();
     this.#identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
   }
 
   take(): void {
     const { groups, sequences } = this.#message;
-    const frames = this.#memory.bytes;
-    this.#memory.use(1); // This reader.
+    const frames = this.#frames;
     let at = 0;
     let offset = 0;
     for (const [group, count] of groups) {
@@ -81,16 +79,13 @@ class GivenRuns {
         this.#enqueue(group, start, offset, Float64Array.from(sequences.slice(first, at)));
       }
     }
-    this.#memory.release(1);
   }
 
   #enqueue(group: GroupId, start: number, end: number, sequences: Float64Array): void {
     const { options, index } = this.#share;
     const context = this.#context;
-    const frames = this.#memory.bytes;
-    const count = sequences.length;
-    this.#memory.use(count);
-    const run = { ...describeRun(frames.subarray(start, end), count, 5, context.nowMs), memory: this.#memory };
+    const frames = this.#frames;
+    const run = describeRun(frames.subarray(start, end), sequences.length, 5, context.nowMs);
     const qos = Math.min((frames[start] >> 1) & 3, options.qos) as 0 | 1 | 2;
     const keepsRetain = this.#session.version === 5 && options.retainAsPublished;
     const retain = keepsRetain ? ((frames[start] & 1) as 0 | 1) : 0;
@@ -103,12 +98,12 @@ class GivenRuns {
 
   /** Frames without properties and of the same first byte go out alike. */
   #goesWith(first: number, next: number): boolean {
-    const frames = this.#memory.bytes;
+    const frames = this.#frames;
     return frames[first] === frames[next] && isPlain(frames, first) && isPlain(frames, next) && !this.#isForbidden(next);
   }
 
   #isForbidden(offset: number): boolean {
-    return this.#session.isGuarded && isKeptFrom(this.#context, this.#session, { topic: topicOf(this.#memory.bytes, offset) });
+    return this.#session.isGuarded && isKeptFrom(this.#context, this.#session, { topic: topicOf(this.#frames, offset) });
   }
 }
 
