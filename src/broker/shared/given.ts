@@ -10,12 +10,15 @@ export class Given {
   length = 0;
   /** Not to be sent before what was written with it is durable. */
   waitsForCommit = false;
+  /** How many are settled already. */
+  settled = 0;
 
   clear(): void {
     this.groups.length = 0;
     this.sequences.length = 0;
     this.length = 0;
     this.waitsForCommit = false;
+    this.settled = 0;
   }
 
   get frames(): Uint8Array {

@@ -235,6 +235,7 @@ export class SharedQueue implements QueuedGroup {
       // Never to be sent to anybody else, whatever happens (MQTT-4.8.2-5): that is durable before the member sees it.
       part.settle(sequence);
       given.waitsForCommit = true;
+      given.settled += 1;
     } else part.handOver(sequence, member.consumer);
   }
 

@@ -39,6 +39,8 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   readonly #byFilter = new Map<string, SharedQueue[]>();
   /** By shard and what it calls the member. */
   readonly #members: Map<number, { readonly queue: SharedQueue; readonly member: QueueMember }>[];
+  /** Of shards that were replaced: their successors count members anew. What they have waits until the successor has told what is its sessions'. */
+  readonly #orphans: { readonly queue: SharedQueue; readonly member: QueueMember }[][];
   #consumerLast = 0;
   #dirty: SharedQueue[] = [];
   /** Shards that have not told yet what their sessions have from before. */
@@ -50,6 +52,7 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   constructor(parts: SharedQueuesParts) {
     this.#parts = parts;
     this.#members = Array.from({ length: parts.shardCount }, () => new Map());
+    this.#orphans = Array.from({ length: parts.shardCount }, () => []);
     for (let shard = 0; shard < parts.shardCount; shard += 1) this.#awaited.add(shard);
     const filterOf = (key: string): string => partsOfShared(key).filter;
     for (const log of parts.logs)
@@ -98,7 +101,9 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
     member.heldBatches += 1;
     this.host.whenDurable(() => {
       member.heldBatches -= 1;
-      this.#send(member, given, given.frames);
+      // Its shard died: whoever has its number now is somebody else. What it had of QoS 1 is given to others.
+      if (this.#members[member.shard].get(member.number)?.member === member) this.#send(member, given, given.frames);
+      else this.host.onDropped(given.settled, 'ended');
     });
   }
 
@@ -126,10 +131,12 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   }
 
   onPeerReplaced(peer: ShardId): void {
-    for (const { queue, member } of this.#members[peer].values()) {
-      member.isGone = true;
-      this.noteDirty(queue);
+    for (const orphan of this.#members[peer].values()) {
+      orphan.member.isGone = true;
+      this.#orphans[peer].push(orphan);
+      this.noteDirty(orphan.queue);
     }
+    this.#members[peer].clear();
   }
 
   onStreamsChanged(): void {
@@ -225,10 +232,8 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   /** Whatever the shard's members had before it died is settled by now, or can be given to others. */
   #onReady(from: ShardId): void {
     this.#awaited.delete(from);
-    for (const [number, { queue, member }] of this.#members[from]) {
-      if (!member.isGone) continue;
+    for (const { queue, member } of this.#orphans[from].splice(0)) {
       queue.releaseAll(member);
-      this.#members[from].delete(number);
       queue.members.remove(member);
     }
     for (const queue of this.#byKey.values()) this.noteDirty(queue);
@@ -237,7 +242,9 @@ export class SharedQueues implements SharedQueueOwner, QueueDesk {
   /** A member that is gone is remembered as long as it has something. */
   #maybeForget(queue: SharedQueue, member: QueueMember): void {
     if (member.inHand > 0 || queue.isHolder(member)) return;
-    this.#members[member.shard].delete(member.number);
+    const members = this.#members[member.shard];
+    if (members.get(member.number)?.member !== member) return; // Of a shard that was replaced.
+    members.delete(member.number);
     queue.members.remove(member);
     if (!queue.isQueued && queue.members.all.length === 0) this.#byKey.delete(queue.key);
   }

@@ -59,11 +59,13 @@ export class QueueWorld {
   readonly toMembers: PeerMessage[][] = Array.from({ length: SHARDS }, () => []);
   readonly toOwner: SharedQueueMessage[][] = Array.from({ length: SHARDS }, () => []);
   nowMs = 1000;
+  /** QoS 2 messages that were settled for members whose shard died before they were sent. */
+  unsent = 0;
   #owner!: SharedQueues;
   #waiting: (() => void)[] = [];
   readonly #strategy: SharedStrategy;
   readonly #window: number;
-  #memberLast = 0;
+  readonly #memberLast: number[] = new Array<number>(SHARDS).fill(0);
   #ticketLast = 0;
   readonly #tickets: Map<number, () => void> = new Map();
   readonly #lines: Map<number, Line>[] = Array.from({ length: SHARDS }, () => new Map());
@@ -108,7 +110,10 @@ export class QueueWorld {
       topicHash: () => Math.imul(frame[3] + 1, 0x9e37_79b1),
       whenDurable: (done) => this.#waiting.push(done),
       nowMs: () => this.nowMs,
-      onDropped: (_count, why) => assert.fail(`nothing is dropped, but: ${why}`),
+      onDropped: (count, why) => {
+        assert.equal(why, 'ended');
+        this.unsent += count;
+      },
     };
   }
 
@@ -153,8 +158,8 @@ export class QueueWorld {
   }
 
   #join(session: Session): void {
-    this.#memberLast += 1;
-    session.member = this.#memberLast;
+    this.#memberLast[session.shard] += 1;
+    session.member = this.#memberLast[session.shard];
     const { shard, member, isDurable, qos } = session;
     const window = session.isOnline ? this.#window : 0;
     this.toOwner[shard].push({ kind: 'shared-join', ticket: 0, member, key: KEY, isDurable, qos, window, hash: member * 7919 });
@@ -167,7 +172,7 @@ export class QueueWorld {
     const all = [...ways, ...back];
     if (all.length === 0) return false;
     const [shard, isForMembers] = all[random.below(all.length)];
-    if (isForMembers) this.#onMessage(this.toMembers[shard].shift());
+    if (isForMembers) this.#onMessage(shard, this.toMembers[shard].shift());
     else {
       const message = this.toOwner[shard].shift();
       if (message !== undefined) this.#owner.onMessage(shard, message);
@@ -175,23 +180,23 @@ export class QueueWorld {
     return true;
   }
 
-  #onMessage(message: PeerMessage | undefined): void {
+  #onMessage(shard: ShardId, message: PeerMessage | undefined): void {
     if (message?.kind === 'shared-kept') {
       this.#tickets.get(message.ticket)?.();
       this.#tickets.delete(message.ticket);
     }
-    if (message?.kind === 'shared-given') this.#onGiven(message);
+    if (message?.kind === 'shared-given') this.#onGiven(shard, message);
   }
 
-  #onGiven({ member, groups, sequences, frames }: Given): void {
-    const session = this.sessions.find((one) => one.member === member);
+  #onGiven(shard: ShardId, { member, groups, sequences, frames }: Given): void {
+    const session = this.#sessionOf(shard, member);
     const view = new DataView(frames.buffer, frames.byteOffset);
     const ids = groups.flatMap(([group, count]) => new Array<number>(count).fill(group));
     for (const [i, sequence] of sequences.entries()) {
       const record = view.getUint32(4 * i);
       const place = [ids[i], sequence] as const;
       if (session === undefined || session.hasEnded || !session.isOnline) {
-        this.#lineOf(member).released.push(...place);
+        this.#lineOf(shard, member).released.push(...place);
         // Its queue has settled it before it left: nobody gets it.
         if (session?.isDurable === false && session.qos === 2 && this.published[record].qos === 2) this.published[record].isDropped = true;
         continue;
@@ -216,7 +221,7 @@ export class QueueWorld {
       for (const [record, place] of session.opening) {
         session.own.set(record, place);
         session.claims.set(record, place);
-        const line = this.#lineOf(session.member);
+        const line = this.#lineOf(session.shard, session.member);
         line.kept.push(...place);
         line.keptRecords.push(record);
         this.#see(session, record);
@@ -233,8 +238,8 @@ export class QueueWorld {
     const record = all[random.below(all.length)];
     this.published[record].acknowledged += 1;
     const place = session.inHand.get(record);
-    if (place !== undefined) this.#lineOf(session.member).settled.push(...place);
-    else this.#lineOf(session.member).finished += 1;
+    if (place !== undefined) this.#lineOf(session.shard, session.member).settled.push(...place);
+    else this.#lineOf(session.shard, session.member).finished += 1;
     session.inHand.delete(record);
     session.own.delete(record);
   }
@@ -261,7 +266,7 @@ export class QueueWorld {
     session.isOnline = false;
     session.hasEnded = true;
     this.#letGo(session);
-    const line = this.#lineOf(session.member);
+    const line = this.#lineOf(session.shard, session.member);
     for (const [record, place] of session.opening) {
       line.settled.push(...place);
       this.published[record].isDropped = true;
@@ -274,7 +279,7 @@ export class QueueWorld {
   }
 
   #letGo(session: Session): void {
-    const line = this.#lineOf(session.member);
+    const line = this.#lineOf(session.shard, session.member);
     for (const [record, place] of session.inHand) {
       if (this.published[record].qos === 2 && session.qos === 2) {
         line.settled.push(...place);
@@ -286,26 +291,41 @@ export class QueueWorld {
 
   /** Everything ends, also what was on the way. What was committed is there again. */
   crash(): void {
-    for (const message of this.toMembers.flat()) this.#dropSettled(message);
+    for (const [shard, queue] of this.toMembers.entries()) for (const message of queue) this.#dropSettled(shard, message);
     for (const queue of [...this.toMembers, ...this.toOwner]) queue.length = 0;
     for (const lines of this.#lines) lines.clear();
     this.#tickets.clear();
     for (const log of this.logs) log.crash();
     this.#start();
+    this.#memberLast.fill(0);
+    for (const session of this.sessions) session.member = 0;
     for (const session of this.sessions) this.#afterCrash(session);
     for (let shard = 0; shard < SHARDS; shard += 1) this.toOwner[shard].push({ kind: 'shared-ready' });
   }
 
   /** QoS 2 for a member that ends with its connection is settled before it is sent: what is on the way is nobody's. */
-  #dropSettled(message: PeerMessage): void {
+  #dropSettled(shard: ShardId, message: PeerMessage): void {
     if (message.kind !== 'shared-given') return;
-    const session = this.sessions.find(({ member }) => member === message.member);
+    const session = this.#sessionOf(shard, message.member);
     if (session === undefined || session.isDurable || session.qos !== 2) return;
     const view = new DataView(message.frames.buffer, message.frames.byteOffset);
     for (let at = 0; at < message.frames.length; at += 4) {
       const published = this.published[view.getUint32(at)];
       if (published.qos === 2) published.isDropped = true;
     }
+  }
+
+  /** A shard of members dies. What it had said is heard first; its successor counts members anew. */
+  memberDeath(shard: ShardId): void {
+    for (const message of this.toMembers[shard]) this.#dropSettled(shard, message);
+    this.toMembers[shard].length = 0;
+    for (const message of this.toOwner[shard].splice(0)) this.#owner.onMessage(shard, message);
+    this.#lines[shard].clear();
+    this.#owner.onPeerReplaced(shard);
+    this.#memberLast[shard] = 0;
+    for (const session of this.sessions) if (session.shard === shard) session.member = 0;
+    for (const session of this.sessions) if (session.shard === shard) this.#afterCrash(session);
+    this.toOwner[shard].push({ kind: 'shared-ready' });
   }
 
   #afterCrash(session: Session): void {
@@ -337,7 +357,7 @@ export class QueueWorld {
     for (const [member, line] of lines) {
       const { keptRecords, ...rest } = line;
       const done: SharedDone = { member, ...rest, refused: [] };
-      const session = this.sessions.find((one) => one.member === member);
+      const session = this.#sessionOf(shard, member);
       const ticket = keptRecords.length > 0 && session !== undefined ? this.#ticket(session, keptRecords) : 0;
       this.toOwner[shard].push({ kind: 'shared-done', ticket, members: [done] });
     }
@@ -349,8 +369,11 @@ export class QueueWorld {
     this.toOwner[shard].push(message);
   }
 
-  #lineOf(member: number): Line {
-    const shard = this.sessions.find((one) => one.member === member)?.shard ?? 0;
+  #sessionOf(shard: ShardId, member: number): Session | undefined {
+    return this.sessions.find((one) => one.shard === shard && one.member === member);
+  }
+
+  #lineOf(shard: ShardId, member: number): Line {
     let line = this.#lines[shard].get(member);
     if (line === undefined) {
       line = { settled: [], kept: [], keptRecords: [], finished: 0, released: [] };

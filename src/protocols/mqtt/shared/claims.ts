@@ -34,7 +34,7 @@ export function claimShared(context: MqttContext, session: MqttSession, owners: 
     for (const [key, claims] of byKey) {
       const ticket = context.takeTicket();
       context.keptTickets.set(ticket, () => {
-        for (const [, group, sequence] of claims) shares.onKept(group, sequence);
+        for (const claim of claims) shares.onKept(claim);
       });
       const places = claims.flatMap(([, group, sequence]) => [group, sequence]);
       context.broker.sendQueueMessage(owner, { kind: 'shared-claim', ticket, key, places });

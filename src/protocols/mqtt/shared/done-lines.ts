@@ -1,11 +1,12 @@
 import type { QueueMessage, ShardId } from '../../../broker/ports.js';
 import type { GroupId, Sequence } from '../../../journal/ports.js';
+import type { Claim } from './shares.js';
 
 const NO_TICKET = 0;
 
 /** Where messages are remembered until it is durable that nobody else gets them. */
 export interface KeptBy {
-  onKept(group: GroupId, sequence: Sequence): void;
+  onKept(claim: Claim): void;
 }
 
 interface Line {
@@ -13,7 +14,7 @@ interface Line {
   readonly settled: number[];
   readonly kept: number[];
   /** Who is told when it is durable that they are kept. */
-  readonly keepers: KeptBy[];
+  readonly keepers: (readonly [KeptBy, Claim])[];
   finished: number;
   readonly released: number[];
   readonly refused: number[];
@@ -47,10 +48,11 @@ export class DoneLines {
     this.#lineOf(member, group).settled.push(group, sequence);
   }
 
-  kept(member: number, group: GroupId, sequence: Sequence, keeper: KeptBy): void {
+  kept(member: number, claim: Claim, keeper: KeptBy): void {
+    const [, group, sequence] = claim;
     const line = this.#lineOf(member, group);
     line.kept.push(group, sequence);
-    line.keepers.push(keeper);
+    line.keepers.push([keeper, claim]);
   }
 
   /** One that was kept. */
@@ -79,7 +81,7 @@ export class DoneLines {
   #ticketFor(lines: readonly Line[]): number {
     if (lines.every(({ kept }) => kept.length === 0)) return NO_TICKET;
     return this.#expect(() => {
-      for (const { kept, keepers } of lines) for (const [i, keeper] of keepers.entries()) keeper.onKept(kept[2 * i], kept[2 * i + 1]);
+      for (const { keepers } of lines) for (const [keeper, claim] of keepers) keeper.onKept(claim);
     });
   }
 

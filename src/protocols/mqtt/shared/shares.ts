@@ -21,8 +21,8 @@ export interface Share {
 /** A message of a shared subscription that a session has. */
 export type Claim = readonly [key: string, group: GroupId, sequence: Sequence];
 
-function idOf(group: GroupId, sequence: Sequence): string {
-  return `${group}.${sequence}`;
+function idOf([key, group, sequence]: Claim): string {
+  return `${group}.${sequence} ${key}`;
 }
 
 /** Of what is not subscribed. */
@@ -112,17 +112,18 @@ export class Shares implements KeptBy {
   keep(place: number, sequence: Sequence): void {
     const share = this.at(shareOf(place));
     if (share === null || share.member === 0) return;
-    this.claim([share.key, groupOfPlace(place), sequence]);
-    this.#lines.kept(share.member, groupOfPlace(place), sequence, this);
+    const claim: Claim = [share.key, groupOfPlace(place), sequence];
+    this.claim(claim);
+    this.#lines.kept(share.member, claim, this);
   }
 
   claim(claim: Claim): void {
-    this.claims.set(idOf(claim[1], claim[2]), claim);
+    this.claims.set(idOf(claim), claim);
   }
 
   /** It is durable that nobody else gets it. */
-  onKept(group: GroupId, sequence: Sequence): void {
-    if (this.claims.delete(idOf(group, sequence))) this.#onKept();
+  onKept(claim: Claim): void {
+    if (this.claims.delete(idOf(claim))) this.#onKept();
   }
 
   /** Another member may have the message. */
