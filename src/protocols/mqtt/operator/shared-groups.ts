@@ -1,8 +1,8 @@
+import { matchesGlob } from '../../../base/glob.js';
 import { plainFilter, tenantOfFilter } from '../../../base/tenant-names.js';
 import type { QueueView } from '../../../broker/shared/ports.js';
 import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
-import { matchesGlob } from '../glob.js';
 import { parseShared } from '../topic-syntax.js';
 import { FirstKeys } from './first-keys.js';
 
