@@ -27,6 +27,7 @@ export class BrokerUnderTest {
       'mqtt.tls.port=0',
       'mqtt.wss.port=0',
       'grpc.port=0',
+      'http.port=0',
       `data_path=${dataPath}`,
     ].flatMap((setting) => ['--set', setting]);
     const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });

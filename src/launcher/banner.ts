@@ -27,6 +27,7 @@ export function banner(facts: BannerFacts): string {
     ...(node.certificates.authorityPath === ''
       ? []
       : [`  TLS       clients that trust ${shownPath(node.certificates.authorityPath)} can verify this server`]),
+    ...(node.httpAddress === '' ? [] : [`  HTTP      http://${node.httpAddress}/metrics`]),
     `  Data      ${shownPath(settings.data_path)}`,
     `  Config    ${loaded.files.length === 0 ? 'built-in defaults, none loaded' : loaded.files.join(', ')}`,
     `  Engines   transport ${node.transportKind}${settings.mqtt.ws.enabled ? `, WebSocket ${node.webSocketEngine}` : ''}`,

@@ -33,6 +33,8 @@ export interface RunningNode {
   /** host:port of the control plane; empty: it is disabled. */
   readonly grpcAddress: string;
   readonly certificates: RunningCertificates;
+  /** host:port of metrics, health and API over HTTP; empty: it is disabled. */
+  readonly httpAddress: string;
   connections(): number;
   /** Plain data; see control-wire.ts. Rejects with BrokerError. */
   query(question: ControlQuestion): Promise<object>;

@@ -10,6 +10,7 @@ import { type Acceptor, COUNTER, COUNTERS_COUNT, type OnAccepted } from '../tran
 import { claimSocketPath, removeSocket } from '../transport/socket-path.js';
 import { chooseWsEngine, type WsEngineChoice } from '../transport/websocket/choose-engine.js';
 import { claimPort } from '../transport/websocket/claim-port.js';
+import { HttpPort } from './http-port.js';
 import { ListenerCells, tagsMaxOf } from './listener-cells.js';
 import type { ListenerHandOver, ShardHandOver } from './orders.js';
 import { TlsFiles } from './tls/tls-files.js';
@@ -44,6 +45,8 @@ interface Bound {
 export class Listeners {
   readonly open: OpenListener[] = [];
   readonly certificates: TlsFiles;
+  /** Null if it is disabled. It outlives the others: until the end it says that the node is not ready. */
+  http: HttpPort | null = null;
   /** Of mqtt.ws; null if it is disabled. */
   webSocketChoice: WsEngineChoice | null = null;
   readonly #bound: Bound[] = [];
@@ -57,6 +60,7 @@ export class Listeners {
     const listeners = new Listeners(settings, transportKind, log, onAccepted);
     try {
       for (const definition of listenersOf(settings.mqtt)) await listeners.#bind(definition);
+      if (settings.http.enabled) listeners.http = await HttpPort.claim(settings.http);
     } catch (error) {
       listeners.close();
       throw error;
@@ -74,6 +78,11 @@ export class Listeners {
   /** Connections that main could not accept; where shards accept, they count. */
   get acceptErrors(): number {
     return this.#counters[COUNTER.acceptErrors];
+  }
+
+  /** By which connections are counted. */
+  tags(): readonly { readonly name: string; readonly tag: number }[] {
+    return this.#bound.map(({ definition: { name, tag } }) => ({ name, tag }));
   }
 
   /** For a shard that starts. */

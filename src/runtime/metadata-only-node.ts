@@ -48,6 +48,8 @@ export class MetadataOnlyNode {
   }
 
   readonly certificates: { readonly authorityPath: string; reload(): [] } = { authorityPath: '', reload: () => [] };
+  /** Metrics and health are of nodes with the role broker, so far. */
+  readonly httpAddress = '';
 
   get grpcAddress(): string {
     return this.#metadata.grpcAddress;

@@ -6,6 +6,7 @@ import type { ShardId } from '../broker/ports.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Settings } from '../settings/schema.js';
 import { AccessKeeper } from './access-keeper.js';
+import { adminAccess, type NodeFacts } from './admin-access.js';
 import { AuthKeeper } from './auth-keeper.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
@@ -23,6 +24,7 @@ import type { NodeQuestion } from './questions.js';
 import { ShardCounters } from './shard-counters.js';
 import { spawnShard } from './spawn.js';
 import { spawnAuth } from './spawn-auth.js';
+import { statusReport } from './status-report.js';
 import { StreamCatalogue } from './stream-catalogue.js';
 import { Supervisor } from './supervisor.js';
 import { TenantStreams } from './tenant-streams.js';
@@ -114,6 +116,7 @@ export class RunningNode {
       await node.#startThreads();
       setLegacyStreamsAside(settings.data_path);
       void listeners.certificates.provideDevelopment(Date.now()); // Behind the start: who comes before it is there waits.
+      listeners.http?.serve(adminAccess(node.#facts), settings.data_path, log);
     } catch (error) {
       await node.stop();
       throw error;
@@ -218,6 +221,11 @@ export class RunningNode {
     return this.#metadata.grpcAddress;
   }
 
+  /** host:port of metrics, health and API; empty: it is disabled. */
+  get httpAddress(): string {
+    return this.#listeners.http?.address ?? '';
+  }
+
   connections(): number {
     return Array.from({ length: this.shardCount }, (_, shard) => this.#cells.connectionsOf(shard)).reduce((sum, count) => sum + count, 0);
   }
@@ -238,24 +246,7 @@ export class RunningNode {
 
   /** Plain data. */
   status(): object {
-    const shards = Array.from({ length: this.shardCount }, (_, shard) => ({
-      shard,
-      phase: this.#supervisor.phaseOf(shard),
-      ...this.#supervisor.statusOf(shard),
-      connections: this.#cells.connectionsOf(shard),
-      ...this.#counters.statusOf(shard),
-    }));
-    return {
-      transport: this.transportKind,
-      shardRestarts: this.#supervisor.restarts,
-      connectionsRefused: this.#dealer.refused,
-      acceptErrors: this.#counters.acceptErrors + this.#listeners.acceptErrors,
-      isShortOfDescriptors: this.#descriptors.isShort,
-      certificates: this.certificates.expiries,
-      metadata: this.#metadata.status,
-      auth: this.#auth.status,
-      shards,
-    };
+    return statusReport(this.#facts);
   }
 
   /** Has one shard fail as by a bug; the supervisor replaces it. For tests. */
@@ -290,6 +281,7 @@ export class RunningNode {
       supervisor.terminateAll();
       await this.#until(() => supervisor.areAllEnded, END_MS_MAX);
     }
+    await this.#listeners.http?.close(); // Until now it says that the node is not ready.
     await this.#auth.stop();
     await this.#metadata.stop();
     await this.#access.stop();
@@ -340,6 +332,15 @@ export class RunningNode {
       };
       this.#supervisor.onChange();
     });
+  }
+
+  get #facts(): NodeFacts {
+    return {
+      ...{ transportKind: this.transportKind, counters: this.#counters, supervisor: this.#supervisor, cells: this.#cells },
+      ...{ dealer: this.#dealer, descriptors: this.#descriptors, metadata: this.#metadata, auth: this.#auth, listeners: this.#listeners },
+      isServing: () => this.#stopped === null,
+      ask: (question, ask) => this.query({ verb: 'ask', question, ask }),
+    };
   }
 
   #tick(): void {

@@ -353,6 +353,7 @@ export class Shard {
     counts[COUNT.retained] = broker.retainedCount;
     counts[COUNT.linkBytesWaiting] = links.bytesWaiting;
     counts[COUNT.journalPendingBytes] = journal.pendingBytes;
+    counts[COUNT.journalFull] = journal.state === 'full' ? 1 : 0;
   }
 
   #status(): ShardStatus {

@@ -14,6 +14,8 @@ export interface ShardThread {
   post(order: ShardOrder, ports?: readonly MessagePort[]): void;
   /** Ends it wherever it stands; `onExit` follows. Where it stood is noticed as its last words. */
   terminate(): void;
+  /** Which part of the time since the last call its loop was busy, from 0 to 1. */
+  busyRatio(): number;
 }
 
 export type SpawnShard = (handOver: ShardHandOver, events: ShardThreadEvents) => ShardThread;
@@ -35,7 +37,14 @@ export function spawnShard(handOver: ShardHandOver, events: ShardThreadEvents): 
   // An error that the shard could not catch itself: it failed to load, or its heap was full.
   worker.on('error', (error) => events.onNotice({ kind: 'failed', error }));
   worker.on('exit', (exitCode) => events.onExit(exitCode));
+  let before = worker.performance.eventLoopUtilization();
   return {
+    busyRatio: () => {
+      const now = worker.performance.eventLoopUtilization();
+      const { utilization } = worker.performance.eventLoopUtilization(now, before);
+      before = now;
+      return utilization;
+    },
     post: (order, ports = []) => worker.postMessage(order, ports),
     terminate: () =>
       closeHungThread(worker.threadId, (stack) => {

@@ -138,6 +138,11 @@ export class Supervisor {
     return this.#shards[shard].phase;
   }
 
+  /** Which part of the time since the last call the loop of a shard was busy. */
+  busyRatioOf(shard: ShardId): number {
+    return this.#shards[shard].thread?.busyRatio() ?? 0;
+  }
+
   postToAll(order: ShardOrder): void {
     for (const shard of this.#shards) shard.thread?.post(order);
   }

@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
 import { AUDIT_SCHEMA, type AuditSettings, FLAPPING_SCHEMA, type FlappingSettings } from './access-schema.js';
 import { AUTH_SCHEMA, type AuthSettings } from './auth-schema.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
+import { HTTP_SCHEMA, type HttpSettings } from './http-schema.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
 import { LIMITS_SCHEMA, type LimitSettings, OVERLOAD_SCHEMA, type OverloadSettings } from './limits-schema.js';
 import { LISTENER_SCHEMAS, type ListenersSettings } from './listener-schema.js';
@@ -73,6 +74,7 @@ export interface Settings {
   readonly grpc: GrpcSettings;
   readonly auth: AuthSettings;
   readonly audit: AuditSettings;
+  readonly http: HttpSettings;
   readonly mqtt: MqttSettings;
   readonly alarms: AlarmSettings;
 }
@@ -83,7 +85,7 @@ export const DATA_PATH_DEFAULT = './data';
 export const HOT_PATHS: readonly string[] = ['log.level'];
 
 /** Settings that nobody is shown. Parts of tables are in secrets.ts. */
-export const SECRET_PATHS: readonly string[] = ['metadata.token'];
+export const SECRET_PATHS: readonly string[] = ['metadata.token', 'http.token'];
 
 const U16_MAX = 65_535;
 /** MQTT 5.0 §1.5.5: four bytes of remaining length, and the fixed header before it. */
@@ -170,6 +172,7 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
   grpc: GRPC_SCHEMA.prefault({}),
   auth: AUTH_SCHEMA.prefault({}),
   audit: AUDIT_SCHEMA.prefault({}),
+  http: HTTP_SCHEMA.prefault({}),
   mqtt: mqtt.prefault({}),
   alarms: ALARMS_SCHEMA,
 });

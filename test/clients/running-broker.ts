@@ -21,6 +21,7 @@ export async function startBroker(context: TestContext, ...assignments: string[]
       'mqtt.tls.port=0',
       'mqtt.wss.port=0',
       'grpc.port=0',
+      'http.port=0',
       ...assignments,
     ],
   });

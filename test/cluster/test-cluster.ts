@@ -133,6 +133,7 @@ export class TestCluster {
             `data_path=${dataPath}`,
             `grpc.host=${host.address}`,
             `grpc.port=${host.port}`,
+            'http.port=0',
             `metadata.token=${TOKEN}`,
           ],
           ...[

@@ -16,6 +16,7 @@ function bannerOf(listeners: readonly RunningListener[], shardCount = 1): string
     webSocketEngine: 'uws',
     grpcAddress: '127.0.0.1:1228',
     certificates: { authorityPath: '', reload: () => [] },
+    httpAddress: '127.0.0.1:58080',
     connections: () => 0,
     query: () => Promise.resolve({}),
     status: () => ({}),

@@ -18,6 +18,7 @@ async function startStub(settings: Settings): Promise<RunningNode> {
     webSocketEngine: 'ws',
     grpcAddress: '127.0.0.1:1228',
     certificates: { authorityPath: '', reload: () => [] },
+    httpAddress: '127.0.0.1:58080',
     connections: () => 3,
     query: (question) => Promise.resolve({ asked: question.verb }),
     status: () => ({ stub: true }),

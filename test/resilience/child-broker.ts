@@ -75,6 +75,7 @@ export class ChildBroker {
       'mqtt.tls.port=0',
       'mqtt.wss.port=0',
       'grpc.port=0',
+      'http.port=0',
       'log.format=json',
       ...assignments,
     ];

@@ -79,6 +79,7 @@ async function startLogged(context: TestContext): Promise<{ url: string; port: n
     `data_path=${dataPath}`,
     'mqtt.tcp.port=0',
     'grpc.port=0',
+    'http.port=0',
     'mqtt.ws.enabled=false',
     'mqtt.tls.enabled=false',
     'mqtt.wss.enabled=false',

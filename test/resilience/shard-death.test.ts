@@ -112,6 +112,7 @@ test('shard death: the other shard does not pause, its sessions and retained mes
     runtime: { shards: SHARDS },
     mqtt: { tcp: { port: 0 }, ws: { port: 0 }, tls: { port: 0 }, wss: { port: 0 } },
     grpc: { port: 0 },
+    http: { port: 0 },
   });
   const node = await startNode(settings, SILENT_LOGGER);
   context.after(() => node.stop());

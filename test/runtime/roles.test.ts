@@ -10,7 +10,7 @@ import { SETTINGS_SCHEMA } from '../../src/settings/schema.js';
 test('roles: a node with meta alone keeps the metadata, and serves no clients', async (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'robustmq-roles-'));
   context.after(() => rmSync(directory, { recursive: true, force: true }));
-  const settings = SETTINGS_SCHEMA.parse({ data_path: directory, roles: ['meta'], grpc: { port: 0 } });
+  const settings = SETTINGS_SCHEMA.parse({ data_path: directory, roles: ['meta'], grpc: { port: 0 }, http: { port: 0 } });
   const node = await startByRoles(settings, SILENT_LOGGER);
   try {
     assert.deepEqual([node.listeners, node.shardCount], [[], 0]);

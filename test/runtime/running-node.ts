@@ -21,6 +21,7 @@ export function settingsFor(transport: 'native' | 'node', shards: number, engine
     runtime: { shards, transport },
     mqtt: { tcp: { port: 0 }, ws: { port: 0, engine }, tls: { port: 0 }, wss: { port: 0 } },
     grpc: { port: 0 },
+    http: { port: 0 },
   });
 }
 

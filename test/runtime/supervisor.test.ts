@@ -27,6 +27,10 @@ class FakeThread implements ShardThread {
     this.orders.push(order);
   }
 
+  busyRatio(): number {
+    return 0;
+  }
+
   terminate(): void {
     this.isTerminated = true;
     this.events.onExit(1);

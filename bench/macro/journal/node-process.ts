@@ -22,6 +22,7 @@ export class NodeProcess {
       'mqtt.tls.enabled=false',
       'mqtt.wss.enabled=false',
       'grpc.port=0',
+      'http.port=0',
       ...settings,
     ];
     const beganMs = performance.now();

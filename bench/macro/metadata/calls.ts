@@ -80,7 +80,13 @@ async function measureCluster(count: number, { callers, seconds }: Options): Pro
   const peers = ports.map((port, at) => `n${at + 1}=127.0.0.1:${port}`).join(',');
   const nodes = await Promise.all(
     ports.map((port, at) => {
-      const settings = [`node.id=n${at + 1}`, `grpc.port=${port}`, 'runtime.shards=1', ...(count === 1 ? [] : [`metadata.peers=${peers}`])];
+      const settings = [
+        `node.id=n${at + 1}`,
+        `grpc.port=${port}`,
+        'runtime.shards=1',
+        'http.enabled=false',
+        ...(count === 1 ? [] : [`metadata.peers=${peers}`]),
+      ];
       return NodeProcess.start(join(folder, `n${at + 1}`), ...settings);
     }),
   );

@@ -54,6 +54,8 @@ export const COUNT = {
   retained: 114,
   linkBytesWaiting: 115,
   journalPendingBytes: 116,
+  /** 1: its disk is full. */
+  journalFull: 117,
   /** Row, by the listener's tag. */
   connections: 120,
 } as const;

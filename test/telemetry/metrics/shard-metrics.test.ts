@@ -39,7 +39,7 @@ test('shard metrics: every counter has slots of its own, gauges behind the other
       assert.ok(slot < COUNTS_COUNT);
       taken.set(slot, name);
     }
-  const gauges = ['sessions', 'subscriptions', 'retained', 'linkBytesWaiting', 'journalPendingBytes', 'connections'];
+  const gauges = ['sessions', 'subscriptions', 'retained', 'linkBytesWaiting', 'journalPendingBytes', 'journalFull', 'connections'];
   for (const [name, first] of Object.entries(COUNT)) assert.equal(first >= GAUGES_FIRST, gauges.includes(name), name);
 });
 
