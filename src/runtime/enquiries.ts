@@ -30,6 +30,10 @@ export class Enquiries {
     this.#answerMsMax = answerMsMax;
   }
 
+  isServing(shard: ShardId): boolean {
+    return this.#host.isServing(shard);
+  }
+
   get openCount(): number {
     return this.#open.size;
   }

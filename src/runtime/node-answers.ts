@@ -64,6 +64,7 @@ export class NodeAnswers {
       ordersDone: async () => {
         await poll.all({ kind: 'orders-done' });
       },
+      askAny: (name, ask) => poll.mqttOfAny(name, ask),
       answer: (question) => this.answer(question),
       propose: (commands) => node.propose(commands),
     };

@@ -43,6 +43,11 @@ export class ShardPoll {
     return { bodies: bodies.map(([shard, body]) => [shard, body as OperatorAnswer<N>]), silent };
   }
 
+  /** The MQTT engine of a shard that serves. @throws BrokerError RMQ-1024 if none does, or it goes down meanwhile. */
+  mqttOfAny<N extends OperatorQuestionName>(name: N, ask: OperatorAsk<N>): Promise<OperatorAnswer<N>> {
+    return this.mqttOf(this.shards.find((shard) => this.#enquiries.isServing(shard)) ?? this.shards[0], name, ask);
+  }
+
   /** @throws BrokerError RMQ-1024. */
   async mqttOf<N extends OperatorQuestionName>(shard: ShardId, name: N, ask: OperatorAsk<N>): Promise<OperatorAnswer<N>> {
     const answer = await this.#enquiries.ask<'mqtt'>(shard, { kind: 'mqtt', name, ask });

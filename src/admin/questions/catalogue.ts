@@ -2,6 +2,7 @@ import { ALARM_LIST } from './alarms.js';
 import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from './mqtt-access.js';
 import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW } from './mqtt-clients.js';
 import { EXPLAIN } from './mqtt-explain.js';
+import { PUBLISH } from './mqtt-messages.js';
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from './mqtt-retained.js';
 import { AUTO_SUBSCRIPTIONS, TENANTS, TOPIC_REWRITES } from './mqtt-rules.js';
 import { SESSION_DELETE, SESSION_SHOW, SESSIONS } from './mqtt-sessions.js';
@@ -19,6 +20,7 @@ export const QUESTIONS: readonly AnyQuestion[] = [
   ...[SESSIONS, SESSION_SHOW, SESSION_DELETE],
   ...[SUBSCRIPTION_LIST, SUBSCRIPTION_ADD, SUBSCRIPTION_REMOVE, SHARED_GROUPS],
   ...[RETAINED_LIST, RETAINED_SHOW, RETAINED_DELETE, RETAINED_CLEAR],
+  PUBLISH,
   ...[USER_LIST, USER_PUT, USER_DELETE],
   ...[ACL_RULES, BANS, TOPIC_REWRITES, AUTO_SUBSCRIPTIONS, TENANTS].flatMap(({ list, put, delete: gone }) => [list, put, gone]),
 ];

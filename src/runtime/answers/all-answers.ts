@@ -4,6 +4,7 @@ import { BrokerError } from '../../base/errors.js';
 import type { Answerer, AskedNode } from './answerer.js';
 import { CLIENT_ANSWERS } from './client-answers.js';
 import { EXPLAIN_ANSWERS } from './explain-answer.js';
+import { MESSAGE_ANSWERS } from './message-answers.js';
 import { RESOURCE_ANSWERS } from './resource-answers.js';
 import { RETAINED_ANSWERS } from './retained-answers.js';
 import { SESSION_ANSWERS } from './session-answers.js';
@@ -25,6 +26,7 @@ const ANSWERS: readonly Answerer[] = [
   ...SUBSCRIPTION_ANSWERS,
   ...SHARED_ANSWERS,
   ...RETAINED_ANSWERS,
+  ...MESSAGE_ANSWERS,
   ...USER_ANSWERS,
   ...RESOURCE_ANSWERS,
 ];

@@ -21,6 +21,8 @@ export interface AskedNode {
   readonly watch: Pick<NodeWatch, 'alarms' | 'traces'>;
   /** When every shard has done what it was ordered before. */
   ordersDone(): Promise<void>;
+  /** Of a shard that serves. @throws BrokerError RMQ-1024 if there is none, or it does not answer. */
+  askAny<N extends OperatorQuestionName>(name: N, ask: OperatorAsk<N>): Promise<OperatorAnswer<N>>;
   /** Older questions of robust-ctl. */
   answer(question: NodeQuestion): Promise<object>;
   /** @throws BrokerError RMQ-1029, RMQ-1031. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import mqtt from 'mqtt';
 import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from '../../../src/admin/questions/mqtt-access.js';
 import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW, type ClientRow } from '../../../src/admin/questions/mqtt-clients.js';
+import { PUBLISH } from '../../../src/admin/questions/mqtt-messages.js';
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from '../../../src/admin/questions/mqtt-retained.js';
 import { TENANTS } from '../../../src/admin/questions/mqtt-rules.js';
 import { SESSION_DELETE, SESSION_SHOW, SESSIONS } from '../../../src/admin/questions/mqtt-sessions.js';
@@ -159,6 +160,39 @@ test('operator questions: retained messages are listed by topic, shown, deleted 
       ['site/bytes'],
     );
     await client.endAsync();
+  });
+});
+
+test('operator questions: a message that an operator publishes goes the way of all', async () => {
+  await withNode(settingsFor('native', 2), async (node) => {
+    const [one, two] = await clientsOn(node, plainUrl(node), [0, 1]);
+    for (const client of [one, two]) await client.subscribeAsync('o/#', { qos: 1 });
+    for (const qos of [0, 1, 2] as const) {
+      const both = Promise.all([nextMessage(one), nextMessage(two)]);
+      assert.match((await ask(node, PUBLISH, { topic: `o/${qos}`, payload: 'hello', qos })).text, /^published 5 bytes to o\/\d$/);
+      assert.deepEqual(await both, [`o/${qos} hello`, `o/${qos} hello`]);
+    }
+    const rich = new Promise<mqtt.IPublishPacket>((resolve) => one.once('message', (_topic, _payload, packet) => resolve(packet)));
+    const userProperties = [
+      ['a', '1'],
+      ['b', 'ü'],
+    ] as const;
+    await ask(node, PUBLISH, { topic: 'o/rich', payload: { base64: '/wA=' }, expirySeconds: 600, contentType: 'x/y', userProperties });
+    const { payload, properties } = await rich;
+    assert.deepEqual([...Buffer.from(payload)], [0xff, 0]);
+    assert.deepEqual({ ...properties?.userProperties }, { a: '1', b: 'ü' });
+    assert.deepEqual([properties?.contentType, (properties?.messageExpiryInterval ?? 0) > 590], ['x/y', true]);
+
+    await ask(node, PUBLISH, { topic: 'kept', payload: 'state', retain: true, qos: 0 });
+    assert.equal((await ask(node, RETAINED_SHOW, { topic: 'kept' })).message.payload, 'state');
+    await ask(node, PUBLISH, { topic: 'kept', payload: '', retain: true });
+    await assert.rejects(ask(node, RETAINED_SHOW, { topic: 'kept' }), /RMQ-1023/);
+    assert.match((await ask(node, PUBLISH, { topic: 'unheard', payload: '', qos: 0 })).text, /nobody is subscribed/);
+    for (const topic of ['a/#', '$SYS/x', '$share/g/a', '$tenant/acme/a', '$delayed/5/a', 'x\u0000y'])
+      await assert.rejects(ask(node, PUBLISH, { topic, payload: '' }), /RMQ-1036/, topic);
+    await assert.rejects(ask(node, PUBLISH, { topic: 'a', payload: '', tenant: 'nobody' }), /RMQ-1023/);
+    await assert.rejects(ask(node, PUBLISH, { topic: 'a', payload: 'x'.repeat(3_000_000) }), /RMQ-1036 .*packet_bytes_max/);
+    await Promise.all([one, two].map((it) => it.endAsync()));
   });
 });
 

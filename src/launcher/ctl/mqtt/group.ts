@@ -5,6 +5,7 @@ import { AUTO_SUBSCRIBE } from './auto-subscriptions.js';
 import { BAN_VERBS } from './bans.js';
 import { CLIENTS } from './clients.js';
 import { EXPLAIN_VERB } from './explain.js';
+import { PUBLISH_VERB } from './publish.js';
 import { RETAINED } from './retained.js';
 import { REWRITES } from './rewrites.js';
 import { SESSIONS } from './sessions.js';
@@ -19,7 +20,7 @@ import { USERS } from './users.js';
 export const MQTT: VerbGroup = {
   topic: 'mqtt',
   summary: 'The MQTT broker: clients, sessions, messages, and who may do what',
-  verbs: [EXPLAIN_VERB],
+  verbs: [PUBLISH_VERB, EXPLAIN_VERB],
   groups: [
     ALARM_VERBS,
     CLIENTS,

@@ -2,6 +2,7 @@ import type { MqttContext } from '../context.js';
 import { explain } from '../explain/explain.js';
 import { listSlow } from '../slow/slow-subscriptions.js';
 import { disconnectClient, listClients, showClient } from './clients.js';
+import { publishByOperator } from './publish.js';
 import { deleteRetained, listRetained, showRetained } from './retained.js';
 import { listSharedGroups } from './shared-groups.js';
 import { addSubscription, listSubscriptions, removeSubscription } from './subscriptions.js';
@@ -23,6 +24,7 @@ export interface OperatorQuestions {
   readonly 'delete-retained': typeof deleteRetained;
   readonly explain: typeof explain;
   readonly slow: typeof listSlow;
+  readonly publish: typeof publishByOperator;
 }
 
 const OPERATOR_QUESTIONS: OperatorQuestions = {
@@ -38,6 +40,7 @@ const OPERATOR_QUESTIONS: OperatorQuestions = {
   'delete-retained': deleteRetained,
   explain,
   slow: listSlow,
+  publish: publishByOperator,
 };
 
 export type OperatorQuestionName = keyof OperatorQuestions;
