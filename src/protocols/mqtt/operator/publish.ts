@@ -31,7 +31,7 @@ export type OperatorPublished = 'published' | 'unheard' | 'no-tenant' | 'bad-top
 export function publishByOperator(context: MqttContext, message: OperatorMessage): OperatorPublished | Promise<OperatorPublished> {
   const { tenant } = message;
   const topic = Buffer.from(message.topic);
-  if (!context.tenantNumbers.has(tenant)) return 'no-tenant';
+  if (!context.spaces.tenants.has(tenant)) return 'no-tenant';
   if (!isTopicName(message.topic) || isRoutingName(message.topic) || topic.length > FIELD_BYTES_MAX) return 'bad-topic';
   const frame = frameOf(message, topic);
   if (frame.length > context.limits.packetBytesMax) return 'too-large';
