@@ -114,6 +114,7 @@ export const ERROR_TABLE = {
     title: 'certificates or keys of a listener cannot be used',
     cure: 'Correct the file; while the broker runs, what it had before stays in force',
   },
+  'RMQ-1039': { title: 'messages cannot be received', cure: 'Look at address, user name and password, and at the rules of access' },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -5,6 +5,7 @@ import { BrokerError } from '../../base/errors.js';
 import { notRunning } from '../background.js';
 import { askControl } from '../control-client.js';
 import type { ControlQuestion } from '../control-wire.js';
+import { STATUS_REPORT, type StatusReport } from '../status-page.js';
 import type { Terminal } from './terminal.js';
 
 /** Longer than shards take at most, twice. */
@@ -23,6 +24,13 @@ export class NodeClient {
     const answer = await askControl(this.dataPath, question, ANSWER_MS_MAX);
     if (answer === null) throw notRunning(this.dataPath);
     return this.#checked(answer.body, schema);
+  }
+
+  /** What the server says of itself. @throws as `ask`. */
+  async status(): Promise<StatusReport> {
+    const answer = await askControl(this.dataPath, { verb: 'status' }, ANSWER_MS_MAX);
+    if (answer === null) throw notRunning(this.dataPath);
+    return this.#checked(answer.body, STATUS_REPORT);
   }
 
   /** One of admin/questions. @throws as `ask`. */

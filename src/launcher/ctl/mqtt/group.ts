@@ -11,6 +11,7 @@ import { REWRITES } from './rewrites.js';
 import { SESSIONS } from './sessions.js';
 import { SHARED_VERBS } from './shared.js';
 import { SLOW } from './slow.js';
+import { SUBSCRIBE_VERB } from './subscribe.js';
 import { SUBSCRIPTIONS } from './subscriptions.js';
 import { TENANT_VERBS } from './tenants.js';
 import { TRACES } from './traces.js';
@@ -20,7 +21,7 @@ import { USERS } from './users.js';
 export const MQTT: VerbGroup = {
   topic: 'mqtt',
   summary: 'The MQTT broker: clients, sessions, messages, and who may do what',
-  verbs: [PUBLISH_VERB, EXPLAIN_VERB],
+  verbs: [PUBLISH_VERB, SUBSCRIBE_VERB, EXPLAIN_VERB],
   groups: [
     ALARM_VERBS,
     CLIENTS,

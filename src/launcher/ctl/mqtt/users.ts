@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { USER_DELETE, USER_LIST, USER_PUT } from '../../../admin/questions/mqtt-access.js';
-import { BrokerError, systemCodeOf } from '../../../base/errors.js';
+import { BrokerError } from '../../../base/errors.js';
 import { showList, tellDone } from '../pages.js';
 import { confirm, type Terminal } from '../terminal.js';
 import { type LimitFlag, limit, type RunCall, type TenantFlag, tenant, type VerbGroup, verb, type YesFlag, yes } from '../verb.js';
+import { firstLine } from './password-file.js';
 
 interface PasswordFlag {
   readonly passwordFile?: string;
@@ -135,13 +135,4 @@ async function passwordFor(terminal: Terminal, name: string, { passwordFile: pat
   if (password === '') throw new BrokerError('RMQ-1025', '(nothing was done)');
   if ((await terminal.secret('Once more')) !== password) throw new BrokerError('RMQ-1025', '(the two are not the same; nothing was done)');
   return password;
-}
-
-function firstLine(path: string): string {
-  const place = path === '-' ? 0 : path; // Descriptor 0: standard input.
-  try {
-    return readFileSync(place, 'utf8').split(/\r?\n/, 1)[0];
-  } catch (error) {
-    throw new BrokerError('RMQ-1001', `from ${path === '-' ? 'standard input' : path}: ${systemCodeOf(error)}`, { cause: error });
-  }
 }
