@@ -22,6 +22,7 @@ function settingsWith(transport: 'native' | 'node', tls: object, listeners: read
     runtime: { shards: 1, transport },
     mqtt: { tcp: { port: 0 }, ws: { enabled: false }, wss: { enabled: false }, tls: { port: 0, ...tls }, listeners },
     grpc: { port: 0 },
+    http: { port: 0 },
   });
 }
 
