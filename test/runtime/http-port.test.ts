@@ -26,7 +26,7 @@ function valueIn(text: string, sample: string): number {
   return line === undefined ? Number.NaN : Number(line.slice(sample.length));
 }
 
-function valueOf(text: string, sample: string): number {
+function readingOf(text: string, sample: string): number {
   const value = valueIn(text, sample);
   assert.ok(!Number.isNaN(value), `there is a sample ${sample}`);
   return value;
@@ -35,7 +35,7 @@ function valueOf(text: string, sample: string): number {
 test('metrics: messages of real clients are counted where they came, went and were dropped', async () => {
   await withNode(settingsFor('native', 2), async (node) => {
     const before = await page(node);
-    assert.equal(valueOf(before, 'robustmq_connections{protocol="mqtt",listener="mqtt.tcp"}'), 0);
+    assert.equal(readingOf(before, 'robustmq_connections{protocol="mqtt",listener="mqtt.tcp"}'), 0);
     const [publisher, subscriber] = await Promise.all(
       ['p', 's'].map((clientId) => mqtt.connectAsync(plainUrl(node), { clientId, protocolVersion: 5, reconnectPeriod: 0 })),
     );
@@ -69,14 +69,14 @@ test('metrics: messages of real clients are counted where they came, went and we
       'robustmq_authentications_total{protocol="mqtt",result="admitted"}': 2,
       'robustmq_subscriptions{protocol="mqtt"}': 1,
     };
-    for (const [sample, value] of Object.entries(expected)) assert.equal(valueOf(text, sample), value, sample);
-    assert.ok(valueOf(text, 'robustmq_wal_fsync_seconds_count') > 0);
-    assert.ok(valueOf(text, 'robustmq_message_latency_seconds_count{protocol="mqtt"}') > 0);
-    assert.ok(valueOf(text, 'robustmq_received_bytes_total') > 50);
-    for (const shard of [0, 1]) assert.ok(valueOf(text, `robustmq_shard_busy_ratio{shard="${shard}"}`) <= 1);
+    for (const [sample, value] of Object.entries(expected)) assert.equal(readingOf(text, sample), value, sample);
+    assert.ok(readingOf(text, 'robustmq_wal_fsync_seconds_count') > 0);
+    assert.ok(readingOf(text, 'robustmq_message_latency_seconds_count{protocol="mqtt"}') > 0);
+    assert.ok(readingOf(text, 'robustmq_received_bytes_total') > 50);
+    for (const shard of [0, 1]) assert.ok(readingOf(text, `robustmq_shard_busy_ratio{shard="${shard}"}`) <= 1);
     await Promise.all([publisher, subscriber].map((client) => client.endAsync()));
     await until('connections are gone', () => node.connections() === 0);
-    assert.equal(valueOf(await page(node), 'robustmq_connections{protocol="mqtt",listener="mqtt.tcp"}'), 0);
+    assert.equal(readingOf(await page(node), 'robustmq_connections{protocol="mqtt",listener="mqtt.tcp"}'), 0);
   });
 });
 
@@ -127,9 +127,9 @@ test('http: what a shard counted before it died is still counted', async () => {
       });
       return valueIn(text, 'robustmq_shard_restarts_total') === 1 && node.isServing(0);
     });
-    assert.equal(valueOf(text, 'robustmq_messages_received_total{protocol="mqtt",qos="1"}'), 1);
-    assert.equal(valueOf(text, 'robustmq_connections{protocol="mqtt",listener="mqtt.tcp"}'), 0, 'a gauge is not');
-    assert.equal(valueOf(text, 'robustmq_shard_restarts_total'), 1);
+    assert.equal(readingOf(text, 'robustmq_messages_received_total{protocol="mqtt",qos="1"}'), 1);
+    assert.equal(readingOf(text, 'robustmq_connections{protocol="mqtt",listener="mqtt.tcp"}'), 0, 'a gauge is not');
+    assert.equal(readingOf(text, 'robustmq_shard_restarts_total'), 1);
   });
 });
 
