@@ -38,6 +38,7 @@ const LIMITS: MqttLimits = {
     queueBytesMax: 1 << 26,
     queueDropsOldest: true,
     topicLevelsMax: 128,
+    allowsExclusive: true,
     delayedMaxMs: 0,
     outputHighMarkBytes: 1 << 20,
     outputLowMarkBytes: 1 << 18,

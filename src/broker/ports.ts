@@ -8,6 +8,7 @@
 import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/ports.js';
 import type { DelayMessage } from './delayed/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
+import type { ExclusiveMessage, ExclusiveTopics } from './exclusive-topics.js';
 import type { SharedChoice, SharedPolicy, SharedQueueMessage, SharedQueueOwner } from './shared/ports.js';
 
 export type ShardId = number;
@@ -19,6 +20,8 @@ export interface SubscriptionOptions {
   readonly retainHandling: 0 | 1 | 2;
   /** MQTT 5 Subscription Identifier; 0 if none. */
   readonly identifier: number;
+  /** One session of the node has the filter at a time: this one. */
+  readonly isExclusive?: true;
 }
 
 /** One subscriber of a topic, its overlapping subscriptions merged: one delivery, highest QoS, all identifiers (MQTT 5 §3.3.4). */
@@ -153,6 +156,8 @@ export interface Broker<S> {
   /** At the start: a retained message that this shard has kept. */
   restoreRetained(message: StoredMessage): void;
   readonly directory: SessionDirectory;
+  /** Filters that one session of the node has at a time. */
+  readonly exclusive: ExclusiveTopics;
   /** Filters of sessions that outlive their connection. */
   readonly durable: DurableFilters;
   /** Shared subscriptions whose messages are kept, where this shard has the logs. */
@@ -255,6 +260,7 @@ export type PeerMessage =
   | { readonly kind: 'holds'; readonly clientIds: readonly string[]; readonly claimedAtMs: readonly number[] }
   /** A later state of the session is on another shard. */
   | { readonly kind: 'outdated'; readonly clientId: string }
+  | ExclusiveMessage
   | { readonly kind: 'durable-add'; readonly ticket: number; readonly filter: string }
   | { readonly kind: 'durable-added'; readonly ticket: number; readonly positions: GroupPositions }
   | { readonly kind: 'durable-remove'; readonly filter: string }

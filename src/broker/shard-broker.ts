@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import { SILENT_LOGGER } from '../base/logger.js';
 import { plainName, tenantOf } from '../base/tenant-names.js';
 import { DurableFilters } from './durable-filters.js';
+import { ExclusiveTopics } from './exclusive-topics.js';
 import { Interest } from './interest.js';
 import { ownerOf } from './level-hash.js';
 import type {
@@ -39,6 +40,7 @@ const NO_FILTERS: readonly string[] = [];
 export class ShardBroker<S> implements Broker<S> {
   readonly shard: ShardId;
   readonly directory: ShardDirectory;
+  readonly exclusive: ExclusiveTopics;
   readonly durable: DurableFilters;
   readonly queues: SharedQueues;
   persistRetained: Broker<S>['persistRetained'] = (_topic, _message, done) => done('stored');
@@ -100,6 +102,7 @@ export class ShardBroker<S> implements Broker<S> {
       logs: durableLogs?.logs ?? [],
       logsOf: (filter) => durableLogs?.logsOf(filter) ?? [],
     });
+    this.exclusive = new ExclusiveTopics({ self, shardCount, post });
     this.directory = new ShardDirectory({ self, shardCount, post });
     const adopt = (clientId: string, state: Uint8Array): void => this.directory.adopt(clientId, state);
     const lost = (clientId: string, why: string): void => log.warn('session.lost', 'the state of a session was dropped', { clientId, why });
@@ -207,7 +210,13 @@ export class ShardBroker<S> implements Broker<S> {
 
   /** What waits for an answer of another shard; 0 at rest. */
   get waitingCount(): number {
-    return this.#rounds.openCount + this.#retained.waitingCount + this.directory.waitingCount + this.durable.waitingCount;
+    return (
+      this.#rounds.openCount +
+      this.#retained.waitingCount +
+      this.directory.waitingCount +
+      this.exclusive.waitingCount +
+      this.durable.waitingCount
+    );
   }
 
   #subscribeOne(subscriber: S, request: SubscribeRequest, order: SubscribeOrder, index: number): void {
@@ -317,6 +326,11 @@ export class ShardBroker<S> implements Broker<S> {
       case 'holds':
         this.#registrar.onHolds(from, message.clientIds, message.claimedAtMs);
         return;
+      case 'exclusive-claim':
+      case 'exclusive-claimed':
+      case 'exclusive-release':
+        this.exclusive.onMessage(from, message);
+        return;
       case 'durable-add':
         this.durable.onAdd(from, message.ticket, message.filter);
         return;
@@ -357,6 +371,7 @@ export class ShardBroker<S> implements Broker<S> {
     this.#groups.forgetPeer(peer);
     this.#version += 1;
     this.directory.onPeerReplaced(peer);
+    this.exclusive.onPeerReplaced(peer);
     this.#registrar.onPeerReplaced(peer);
     this.#retained.onPeerReplaced(peer);
     this.#rounds.onPeerReplaced(peer, this.#announcedFilters());

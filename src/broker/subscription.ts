@@ -4,6 +4,7 @@ const QOS_MASK = 3;
 const NO_LOCAL = 1 << 2;
 const RETAIN_AS_PUBLISHED = 1 << 3;
 const RETAIN_HANDLING_SHIFT = 4;
+const EXCLUSIVE = 1 << 6;
 
 /** Indexed by two bits; the fourth place is not used, and would not be a QoS. */
 const TWO_BITS = [0, 1, 2] as const;
@@ -12,7 +13,7 @@ const NO_IDENTIFIERS: readonly number[] = [];
 /**
  * One subscriber's subscription to one filter. There may be millions: options are packed into one integer
  *
- *     retain handling (2 bits) | retain as published | no local | QoS (2 bits)
+ *     exclusive | retain handling (2 bits) | retain as published | no local | QoS (2 bits)
  *
  * and all subscriptions to the same filter form a ring, so that neither a filter nor a subscriber needs an array for them.
  */
@@ -52,13 +53,14 @@ export class Subscription<S> {
   }
 
   get options(): SubscriptionOptions {
-    return {
+    const options = {
       qos: this.qos,
       noLocal: this.noLocal,
       retainAsPublished: this.retainAsPublished,
-      retainHandling: TWO_BITS[this.#flags >> RETAIN_HANDLING_SHIFT],
+      retainHandling: TWO_BITS[(this.#flags >> RETAIN_HANDLING_SHIFT) & QOS_MASK],
       identifier: this.#identifier,
     };
+    return (this.#flags & EXCLUSIVE) === 0 ? options : { ...options, isExclusive: true };
   }
 
   replaceOptions(options: SubscriptionOptions): void {
@@ -67,7 +69,8 @@ export class Subscription<S> {
       options.qos |
       (options.noLocal ? NO_LOCAL : 0) |
       (options.retainAsPublished ? RETAIN_AS_PUBLISHED : 0) |
-      (options.retainHandling << RETAIN_HANDLING_SHIFT);
+      (options.retainHandling << RETAIN_HANDLING_SHIFT) |
+      (options.isExclusive === true ? EXCLUSIVE : 0);
   }
 
   /** Puts a subscription that is alone into this one's ring. */

@@ -193,6 +193,7 @@ function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
     queueBytesMax: mqtt.queue_bytes_max,
     queueDropsOldest: mqtt.queue_overflow === 'drop-oldest',
     topicLevelsMax: mqtt.topic_levels_max,
+    allowsExclusive: mqtt.exclusive_subscriptions,
     delayedMaxMs: mqtt.delayed_max,
     outputHighMarkBytes: mqtt.output_high_mark,
     outputLowMarkBytes: mqtt.output_low_mark,

@@ -22,6 +22,7 @@ import { restoreSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
 import { endBanned, endByTenant, endExpired, onIdentityChanged } from './entry-checks.js';
+import { onExclusiveLost } from './exclusive.js';
 import { onRows } from './hot-path.js';
 import {
   type Backlog,
@@ -103,6 +104,7 @@ export class MqttEngine implements ProtocolEngine {
       restoreSubscriptions(context, moved, () => {});
       scheduleExpiry(context, moved.session);
     };
+    parts.broker.exclusive.onLost = (filter, key) => onExclusiveLost(context, filter, key);
     context.onQueueShort = (session) => goOnWithRetained(context, session);
     context.onSpareWork = () => this.onSpareWork();
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
@@ -121,6 +123,7 @@ export class MqttEngine implements ProtocolEngine {
   /** Every shard knows the filters of all sessions: what the start has to publish finds whoever waits for it. */
   onAllServing(): void {
     this.#context.knowsAllFilters = true;
+    this.#context.broker.exclusive.onAllServing();
     for (const publish of this.#context.startupWills.splice(0)) publish();
   }
 

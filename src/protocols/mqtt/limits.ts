@@ -26,6 +26,8 @@ export interface MqttLimits {
   readonly outputHighMarkBytes: number;
   readonly outputLowMarkBytes: number;
   readonly outputBytesMax: number;
+  /** `$exclusive/...` means something. */
+  readonly allowsExclusive: boolean;
   /** Longest time that a message may wait to be published. */
   readonly delayedMaxMs: number;
   /** Bytes on their way to the disk from which publishers are not read. */

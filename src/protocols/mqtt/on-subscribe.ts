@@ -8,6 +8,7 @@ import type { MqttContext } from './context.js';
 import { addFilters, dropFilter } from './durable/life.js';
 import { noteRecord, whenDurable } from './durable/turn.js';
 import { encodeSuback, encodeUnsuback } from './encode.js';
+import { claimExclusive, isExclusive, releaseExclusive, withoutExclusive } from './exclusive.js';
 import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
 import { dropRetainedReplay, replayRetained } from './retained-replay.js';
@@ -42,16 +43,28 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
     accepted.push(index);
     requests.push(request);
   }
-  context.broker.subscribe(session, requests, (results) => {
-    const granted = requests.filter((_, i) => results[i].status === 'granted');
-    addFilters(context, session, granted, () => {
-      if (session.durable === null) answer(results);
-      // What is promised here outlives this process: the rows first.
-      else whenDurable(context, () => answer(results));
-    });
+  claimExclusive(context, session, requests, (isRefused) => {
+    for (const [i, request] of requests.entries()) if (isRefused(request)) codes[accepted[i]] = REASON.quotaExceeded;
+    subscribe(
+      requests.filter((request) => !isRefused(request)),
+      accepted.filter((_, i) => !isRefused(requests[i])),
+    );
   });
 
-  function answer(results: readonly SubscribeResult[]): void {
+  function subscribe(requests: readonly SubscribeRequest[], accepted: readonly number[]): void {
+    if (session === null) return;
+    context.broker.subscribe(session, requests, (results) => {
+      for (const [i, { status }] of results.entries()) if (status !== 'granted') releaseExclusive(context, session, requests[i].filter);
+      const granted = requests.filter((_, i) => results[i].status === 'granted');
+      addFilters(context, session, granted, () => {
+        if (session.durable === null) answer(requests, accepted, results);
+        // What is promised here outlives this process: the rows first.
+        else whenDurable(context, () => answer(requests, accepted, results));
+      });
+    });
+  }
+
+  function answer(requests: readonly SubscribeRequest[], accepted: readonly number[], results: readonly SubscribeResult[]): void {
     if (session === null || session.connection !== connection || connection.phase !== 'connected') return;
     for (const [i, result] of results.entries())
       codes[accepted[i]] = result.status === 'granted' ? requests[i].options.qos : REASON.quotaExceeded;
@@ -65,9 +78,11 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
 }
 
 /** @returns the reason code of a filter we do not take; 0 if we do. */
-export function refusalOf(context: MqttContext, session: MqttSession, { filter, qos }: SubscriptionFields): number {
+export function refusalOf(context: MqttContext, session: MqttSession, { filter: given, qos }: SubscriptionFields): number {
+  const filter = withoutExclusive(given);
+  if (filter !== given && (!context.limits.allowsExclusive || isExclusive(filter))) return REASON.topicFilterInvalid;
   const check = checkFilter(filter, context.limits.topicLevelsMax);
-  if (check === 'malformed') return REASON.topicFilterInvalid;
+  if (check === 'malformed' || (check === 'shared' && filter !== given)) return REASON.topicFilterInvalid;
   if (check === 'deep') return REASON.quotaExceeded;
   if (isRoutingName(filterToMatch(filter))) return context.limits.offer.denialCode;
   const answer = rightsOf(context, session).maySubscribe(filterToMatch(filter), qos);
@@ -81,8 +96,9 @@ export function refusalOf(context: MqttContext, session: MqttSession, { filter, 
 export function requestOf(context: MqttContext, session: MqttSession, fields: SubscriptionFields, identifier: number): SubscribeRequest {
   const { noLocal, retainAsPublished, retainHandling } = fields;
   const qos = Math.min(fields.qos, context.limits.offer.qosMax) as 0 | 1 | 2; // MQTT-3.2.2-10
-  const filter = routingFilter(session.tenant, fields.filter);
-  return { filter, options: { qos, noLocal, retainAsPublished, retainHandling, identifier } };
+  const filter = routingFilter(session.tenant, withoutExclusive(fields.filter));
+  const options = { qos, noLocal, retainAsPublished, retainHandling, identifier };
+  return { filter, options: isExclusive(fields.filter) ? { ...options, isExclusive: true } : options };
 }
 
 /** UNSUBSCRIBE, MQTT 5.0 §3.10. What was queued before is still delivered (§3.10.4). */
@@ -94,13 +110,16 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
     return;
   }
   const isSubscribed = (filter: string): boolean => {
-    const routing = routingFilter(session.tenant, filter);
+    const routing = routingFilter(session.tenant, withoutExclusive(filter));
     return context.broker.subscriptionsOf(session).some((known) => known.filter === routing);
   };
   const named = rewriteUnsubscribed(context, session, packet.filters, isSubscribed);
-  const filters = named.map((filter) => routingFilter(session.tenant, filter));
+  const filters = named.map((filter) => routingFilter(session.tenant, withoutExclusive(filter)));
   const existed = context.broker.unsubscribe(session, filters);
-  for (const filter of filters) dropRetainedReplay(session, filter);
+  for (const filter of filters) {
+    dropRetainedReplay(session, filter);
+    releaseExclusive(context, session, filter);
+  }
   const { durable } = session;
   for (const filter of filters) leaveShared(context, session, filter);
   if (durable !== null) for (const filter of filters) dropFilter(context, durable, filter);

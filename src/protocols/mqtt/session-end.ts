@@ -6,6 +6,7 @@ import { delayWill } from './delayed/on-delayed-publish.js';
 import { dropTransient, endDurable } from './durable/life.js';
 import { noteRecord } from './durable/turn.js';
 import { buildPublish } from './encode-publish.js';
+import { leaveExclusive } from './exclusive.js';
 import { logRun } from './log-publish.js';
 import { countInTenant } from './metering/entry.js';
 import { retainLast, routeOf, spread, takeFrame } from './publish.js';
@@ -64,6 +65,7 @@ export function endSession(context: MqttContext, session: MqttSession): void {
   // What moves to another shard is not lost, and what is durable was counted when it was passed over.
   if (!session.isMoving) context.counts[DROP.sessionEnded] += session.queue?.length ?? 0;
   endShared(context, session);
+  leaveExclusive(context, session);
   context.broker.forget(session);
   if (!session.isMoving) endDurable(context, session);
   if (context.sessions.get(session.key) === session) {

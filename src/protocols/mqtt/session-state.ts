@@ -5,6 +5,7 @@ import type { MqttContext } from './context.js';
 import { DurableSession } from './durable/durable-session.js';
 import { resumeFilters } from './durable/life.js';
 import { whenDurable } from './durable/turn.js';
+import { restoreExclusive } from './exclusive.js';
 import { keptBytesMaxOf } from './limits.js';
 import { MessageQueue, type QueueEntry } from './message-queue.js';
 import { type InFlight, Outbound } from './outbound.js';
@@ -147,6 +148,7 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
  */
 export function restoreSubscriptions(context: MqttContext, { session, subscriptions }: MovedSession, done: () => void): void {
   const requests = subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));
+  restoreExclusive(context, session, requests);
   const { durable } = session;
   const told = (): void => {
     if (session.hasEnded) return;

@@ -2,6 +2,7 @@ import { splitSessionKey } from '../../../base/tenant-names.js';
 import type { RestoredSession } from '../../../broker/ports.js';
 import type { GroupLog } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
+import { restoreExclusive } from '../exclusive.js';
 import { MqttSession } from '../session.js';
 import { keepSession, scheduleExpiry, scheduleWill } from '../session-end.js';
 import { joinShared } from '../shared/membership.js';
@@ -78,6 +79,7 @@ function restoreSession(context: MqttContext, home: GroupLog, clientId: string, 
     if (open === 0) done();
   };
   open += 1;
+  restoreExclusive(context, session, requests);
   context.broker.subscribe(session, requests, settle);
   const kept = requests.filter(isKept).map(({ filter }) => [filter, since.get(filter) ?? []] as const);
   open += 1;
