@@ -39,6 +39,7 @@ const LIMITS: MqttLimits = {
     queueDropsOldest: true,
     topicLevelsMax: 128,
     allowsExclusive: true,
+    replaysMax: 0,
     delayedMaxMs: 0,
     outputHighMarkBytes: 1 << 20,
     outputLowMarkBytes: 1 << 18,
@@ -145,6 +146,7 @@ export class MqttStage {
       delayed: new DelayedMessages(NO_JOURNAL, 0),
       quotas: NO_LIMITS,
       overload: { lagMaxMs: Number.POSITIVE_INFINITY, memoryMaxBytes: 1, memoryBytes: () => 0 },
+      replayLogs: () => [],
       retained: { resolve: unused, targets: unused },
     });
   }

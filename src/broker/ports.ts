@@ -9,6 +9,7 @@ import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/
 import type { DelayMessage } from './delayed/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
 import type { ExclusiveMessage, ExclusiveTopics } from './exclusive-topics.js';
+import type { ReplayMessage } from './replay/ports.js';
 import type { SharedChoice, SharedPolicy, SharedQueueMessage, SharedQueueOwner } from './shared/ports.js';
 
 export type ShardId = number;
@@ -305,6 +306,7 @@ export type QueueMessage =
       readonly frames: Uint8Array;
     }
   | DelayMessage
+  | ReplayMessage
   /** PUBREL: these packet ids of a session are free again. */
   | { readonly kind: 'release-received'; readonly ticket: number; readonly session: number; readonly packetIds: readonly number[] }
   | { readonly kind: 'received-released'; readonly ticket: number }

@@ -2,13 +2,15 @@ import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { BrokerError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import { routingName } from '../base/tenant-names.js';
 import type { DurableLogs } from '../broker/shard-broker-options.js';
-import type { StreamDefinition } from '../broker/streams/definition.js';
+import { RETAINED, type StreamDefinition } from '../broker/streams/definition.js';
 import type { StreamResolver } from '../broker/streams/stream-resolver.js';
-import { streamOf } from '../journal/partition-key.js';
+import { partitionKeyOf, streamOf } from '../journal/partition-key.js';
 import { groupsOfLane, isMemoryGroup, lanesOf, memoryGroupsOf } from '../journal/placement.js';
 import type { GroupLog, StreamId } from '../journal/ports.js';
 import { type LaneParts, ShardJournal } from '../journal/shard-journal.js';
+import type { ReplayLogs } from '../protocols/mqtt/context.js';
 import { openLmdbStore } from '../storage/lmdb/lmdb-store.js';
 import { openMemoryStore } from '../storage/memory-store.js';
 import { StoreError } from '../storage/ports.js';
@@ -62,6 +64,20 @@ export function durableLogs(journal: ShardJournal, resolver: StreamResolver): Du
     onUnwanted: (filter) => {
       for (const group of journal.groups) group.dropIndex(filter);
     },
+  };
+}
+
+/** The logs of this shard for a filter of a tenant that is read from the past on. */
+export function replayLogs(journal: ShardJournal, resolver: StreamResolver): ReplayLogs {
+  return (tenant, filter) => {
+    if (!/[+#]/.test(filter)) {
+      const target = resolver.resolve(routingName(tenant, filter));
+      const log = target === null ? undefined : journal.find(partitionKeyOf(target.stream, target.partition));
+      return log === undefined ? [] : [log];
+    }
+    const streams = new Set<StreamId>();
+    for (const { id, tenant: its, name } of resolver.streams) if (its === tenant && name !== RETAINED) streams.add(id);
+    return journal.groups.flatMap((group) => [...group.partitions()].filter(({ key }) => streams.has(streamOf(key))));
   };
 }
 

@@ -21,7 +21,7 @@ import type { Transport } from '../transport/ports.js';
 import { AccessBooks } from './access-books.js';
 import { AuthLink } from './auth-link.js';
 import { Connections } from './connections.js';
-import { applySettings, durableLogs, openJournal } from './journal-parts.js';
+import { applySettings, durableLogs, openJournal, replayLogs } from './journal-parts.js';
 import { Links } from './links.js';
 import { nodeQuotas, overloadLimits } from './node-quotas.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
@@ -121,6 +121,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     overload: overloadLimits(settings),
     originOf: (connection) => origins.of(connection),
     delayed: new DelayedMessages(journal, Math.ceil(settings.mqtt.delayed_messages_max / handOver.peers.length)),
+    replayLogs: replayLogs(journal, resolver),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
   mqtt.onTenantsChanged(tenantFacts(catalogue));
@@ -194,6 +195,7 @@ function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
     queueDropsOldest: mqtt.queue_overflow === 'drop-oldest',
     topicLevelsMax: mqtt.topic_levels_max,
     allowsExclusive: mqtt.exclusive_subscriptions,
+    replaysMax: mqtt.replays_max,
     delayedMaxMs: mqtt.delayed_max,
     outputHighMarkBytes: mqtt.output_high_mark,
     outputLowMarkBytes: mqtt.output_low_mark,

@@ -43,6 +43,8 @@ import { answerOperator, type OperatorQuestionName } from './operator/questions.
 import { watchOverload } from './overload.js';
 import { groupOfOne, planOf } from './plan.js';
 import { fixedHeaderLength } from './publish-frame.js';
+import { goOnWithReplays, onReplayOwnerReplaced } from './replay/replay.js';
+import { forgetReplaysOf, wakeReplays } from './replay/serve-replay.js';
 import { goOnWithRetained } from './retained-replay.js';
 import type { RewriteSettings } from './rewrite/rewrite-rule.js';
 import { compileRewrites } from './rewrite/rewrite-rules.js';
@@ -105,7 +107,10 @@ export class MqttEngine implements ProtocolEngine {
       scheduleExpiry(context, moved.session);
     };
     parts.broker.exclusive.onLost = (filter, key) => onExclusiveLost(context, filter, key);
-    context.onQueueShort = (session) => goOnWithRetained(context, session);
+    context.onQueueShort = (session) => {
+      goOnWithRetained(context, session);
+      goOnWithReplays(context, session);
+    };
     context.onSpareWork = () => this.onSpareWork();
     context.endConnection = (connection, reasonCode, sentence) => endConnection(context, connection, reasonCode, sentence);
     context.spaces.recount = (space, sign) => countTenant(context, space, sign);
@@ -301,6 +306,7 @@ export class MqttEngine implements ProtocolEngine {
     context.delayed.onCommitted(commit);
     onCommitted(context, commit);
     onRowsCommitted(context, commit, false);
+    if (context.openReplays.size > 0) wakeReplays(context);
     releaseJournal(context);
   }
 
@@ -316,6 +322,8 @@ export class MqttEngine implements ProtocolEngine {
     onOwnerReplaced(this.#context, peer);
     onLogOwnerReplaced(this.#context, peer);
     onDelayOwnerReplaced(this.#context, peer);
+    forgetReplaysOf(this.#context, peer);
+    onReplayOwnerReplaced(this.#context, peer);
     onQueueOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);
   }

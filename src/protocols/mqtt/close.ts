@@ -7,6 +7,7 @@ import { encodeConnack, encodeDisconnect } from './encode.js';
 import { type ProtocolViolation, reasonName } from './errors.js';
 import { leaveQuotas } from './metering/entry.js';
 import { endingOf, refusalOf } from './reason-counts.js';
+import { endReplays } from './replay/replay.js';
 import { say } from './say.js';
 import { endSession, scheduleExpiry, scheduleWill } from './session-end.js';
 import { onSharedOffline } from './shared/membership.js';
@@ -115,6 +116,7 @@ function detachSession(context: MqttContext, connection: MqttConnection, willIsD
   context.authenticator.letGo(connection.id);
   context.commands.listForget(connection.id);
   session.connection = null;
+  endReplays(context, session);
   session.slot = -1;
   session.isCongested = false;
   session.updateReady();

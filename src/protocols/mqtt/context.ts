@@ -19,7 +19,7 @@ import {
   type ShardId,
 } from '../../broker/ports.js';
 import type { NodeQuotas } from '../../broker/quotas/ports.js';
-import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/ports.js';
+import type { CommitNumber, GroupId, GroupLog, Journal, PartitionLog } from '../../journal/ports.js';
 import type { ShardMetrics } from '../../telemetry/metrics/shard-metrics.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { OriginOf } from '../ports.js';
@@ -37,6 +37,8 @@ import { publishRefusals } from './offer.js';
 import { Overload, type OverloadLimits } from './overload.js';
 import { type PendingRun, PendingRuns } from './pending-runs.js';
 import { type Plan, releasePlan } from './plan.js';
+import type { Replay } from './replay/replay.js';
+import type { OpenReplay } from './replay/serve-replay.js';
 import { RouteCache } from './route-cache.js';
 import { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
@@ -53,6 +55,9 @@ import type { Tracing } from './trace/tracing.js';
 
 /** Slots of the keep-alive wheel: 409.6 s at 100 ms, longer than most deadlines. */
 const WHEEL_SLOTS = 4096;
+
+/** Partitions of this shard that may have records for a filter of a tenant. */
+export type ReplayLogs = (tenant: string, filter: string) => readonly PartitionLog[];
 
 export interface MqttParts {
   readonly transport: Transport;
@@ -76,6 +81,7 @@ export interface MqttParts {
   /** Null: it is not measured how long deliveries take. */
   readonly slow: SlowSettings | null;
   readonly delayed: Delayed;
+  readonly replayLogs: ReplayLogs;
   readonly quotas: NodeQuotas;
   readonly overload: OverloadLimits;
   /** Where the retained message of a topic is kept, and all those places. */
@@ -210,6 +216,10 @@ export class MqttContext {
   /** Messages that wait here to be published, and those of clients of this shard that are on their way to where they wait, by ticket. */
   readonly delayed: Delayed;
   readonly delays: Map<number, SentDelay> = new Map();
+  /** Replays that owners of logs are asked for, by ticket; and those that others ask the logs of this shard for. */
+  readonly replays: Map<number, { readonly session: MqttSession; readonly replay: Replay }> = new Map();
+  readonly openReplays: Map<string, OpenReplay> = new Map();
+  readonly replayLogs: ReplayLogs;
   /** Every shard has told the filters of its sessions. */
   knowsAllFilters = false;
   readonly resolveRetained: (topic: string) => LogTarget;
@@ -263,6 +273,7 @@ export class MqttContext {
     this.clientEvents = parts.clientEvents;
     this.slow = parts.slow === null ? null : new SlowSubscriptions(parts.slow);
     this.delayed = parts.delayed;
+    this.replayLogs = parts.replayLogs;
     this.resolveRetained = parts.retained.resolve;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);
     this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());

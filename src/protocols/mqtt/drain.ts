@@ -39,7 +39,7 @@ export function drainQueue(context: MqttContext, session: MqttSession): void {
   }
   session.updateReady();
   if (session.durable !== null) pull(context, session);
-  if (session.retainedReplays !== null) context.onQueueShort(session);
+  if (session.retainedReplays !== null || session.replays !== null) context.onQueueShort(session);
   if (session.isReady && session.waiters !== null) releaseWaiters(context, session);
 }
 

@@ -28,6 +28,8 @@ export interface MqttLimits {
   readonly outputBytesMax: number;
   /** `$exclusive/...` means something. */
   readonly allowsExclusive: boolean;
+  /** Subscriptions of one connection that begin in the past. */
+  readonly replaysMax: number;
   /** Longest time that a message may wait to be published. */
   readonly delayedMaxMs: number;
   /** Bytes on their way to the disk from which publishers are not read. */

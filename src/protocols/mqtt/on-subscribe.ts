@@ -11,6 +11,8 @@ import { encodeSuback, encodeUnsuback } from './encode.js';
 import { claimExclusive, isExclusive, releaseExclusive, withoutExclusive } from './exclusive.js';
 import { subscriptionsLeft } from './metering/entry.js';
 import type { SubscribePacket, SubscriptionFields, UnsubscribePacket } from './packets.js';
+import { endReplay, startReplay } from './replay/replay.js';
+import { isReplay, parseReplay } from './replay/replay-filter.js';
 import { dropRetainedReplay, replayRetained } from './retained-replay.js';
 import { rewriteSubscriptions, rewriteUnsubscribed } from './rewrite/rewrite-names.js';
 import { noteDenied, rightsOf } from './rights.js';
@@ -27,11 +29,17 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
   const codes: number[] = new Array<number>(packet.subscriptions.length).fill(REASON.unspecifiedError);
   const accepted: number[] = [];
   const requests: SubscribeRequest[] = [];
+  const replays: SubscriptionFields[] = [];
   let left = subscriptionsLeft(context, context.spaceOf(session.tenant));
   for (const [index, fields] of rewriteSubscriptions(context, session, packet.subscriptions).entries()) {
     const refusal = refusalOf(context, session, fields);
     if (refusal !== 0) {
       codes[index] = refusal;
+      continue;
+    }
+    if (isReplay(fields.filter)) {
+      codes[index] = Math.min(fields.qos, context.limits.offer.qosMax);
+      replays.push(fields);
       continue;
     }
     const request = requestOf(context, session, fields, packet.identifier);
@@ -74,13 +82,17 @@ export function onSubscribe(context: MqttContext, connection: MqttConnection, pa
       if (result.status === 'granted') tellSubscribed(context, session, requests[i], result.isNew);
       replayRetained(context, session, requests[i], result);
     }
+    for (const fields of replays) startReplay(context, session, fields, packet.identifier);
   }
 }
 
 /** @returns the reason code of a filter we do not take; 0 if we do. */
 export function refusalOf(context: MqttContext, session: MqttSession, { filter: given, qos }: SubscriptionFields): number {
-  const filter = withoutExclusive(given);
-  if (filter !== given && (!context.limits.allowsExclusive || isExclusive(filter))) return REASON.topicFilterInvalid;
+  const replay = isReplay(given) ? parseReplay(given, context.nowMs) : null;
+  if (isReplay(given) && (replay === null || context.limits.replaysMax === 0)) return REASON.topicFilterInvalid;
+  if (replay !== null && (session.replays?.length ?? 0) >= context.limits.replaysMax) return REASON.quotaExceeded;
+  const filter = replay === null ? withoutExclusive(given) : replay.filter;
+  if (isExclusive(given) && (!context.limits.allowsExclusive || isExclusive(filter))) return REASON.topicFilterInvalid;
   const check = checkFilter(filter, context.limits.topicLevelsMax);
   if (check === 'malformed' || (check === 'shared' && filter !== given)) return REASON.topicFilterInvalid;
   if (check === 'deep') return REASON.quotaExceeded;
@@ -125,7 +137,8 @@ export function onUnsubscribe(context: MqttContext, connection: MqttConnection, 
   if (durable !== null) for (const filter of filters) dropFilter(context, durable, filter);
   noteRecord(context, session);
   for (const [i, did] of existed.entries()) if (did) tellUnsubscribed(context, session, named[i]);
-  const codes = existed.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));
+  const isKnown = existed.map((did, i) => did || endReplay(context, session, named[i]));
+  const codes = isKnown.map((did) => (did ? REASON.success : REASON.noSubscriptionExisted));
   const { version, packetBytesMax } = connection;
   say(context, connection, encodeUnsuback({ version, packetId: packet.packetId, codes, reasonString: null, maxBytes: packetBytesMax }));
 }

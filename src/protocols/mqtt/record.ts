@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { DEFAULT_TENANT } from '../../base/tenant-names.js';
 import type { LogTarget } from '../../broker/ports.js';
-import type { OpenBatch, RecordBatch } from '../../journal/ports.js';
+import { type OpenBatch, PARTITIONS_PER_STREAM_MAX, type PartitionKey, type RecordBatch } from '../../journal/ports.js';
 import { WireWriter } from '../../wire/writer.js';
 import { PACKET, PROPERTY, PUBLISH_QOS_SHIFT } from './constants.js';
 import { decodePublishProperties, PublishView } from './decode-publish.js';
@@ -162,8 +162,27 @@ export interface LoggedMessage {
   readonly tenant: string;
 }
 
+/** User properties that say where a record is in the log, and since when: encoded. */
+export function replayProperties(key: PartitionKey, batch: RecordBatch): Uint8Array {
+  const stream = Math.floor(key / PARTITIONS_PER_STREAM_MAX);
+  const pairs = [
+    ['replay-time', new Date(batch.timestamp).toISOString()],
+    ['replay-partition', `${stream}/${key % PARTITIONS_PER_STREAM_MAX}`],
+    ['replay-offset', String(batch.offset)],
+  ] as const;
+  const writer = new WireWriter(new Uint8Array(pairs.reduce((sum, [name, value]) => sum + 5 + name.length + value.length, 0)));
+  for (const [name, value] of pairs) {
+    writer.writeU8(PROPERTY.userProperty);
+    writer.writeU16(name.length);
+    writer.writeBytes(Buffer.from(name), 0, name.length);
+    writer.writeU16(value.length);
+    writer.writeBytes(Buffer.from(value), 0, value.length);
+  }
+  return writer.bytes;
+}
+
 /** The record that a batch is positioned at; null if it is no message for MQTT clients (a tombstone, or no topic name can be made of it). */
-export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | null {
+export function messageOf(batch: RecordBatch, nowMs: number, more: Uint8Array = NOTHING): LoggedMessage | null {
   if (batch.valueLength < 0) return null;
   const bytes = batch.recordsBytes;
   const found = readHeaders(bytes, batch.headersOffset, batch.headersCount);
@@ -171,7 +190,8 @@ export function messageOf(batch: RecordBatch, nowMs: number): LoggedMessage | nu
   if (topic === null) return null;
   const payload = bytes.subarray(batch.valueOffset, batch.valueOffset + batch.valueLength);
   const { qos, retain, expiresAtMs, notFor, publisher, tenant } = found;
-  const properties = found.propertiesLength === 0 ? NOTHING : found.encodeProperties(nowMs);
+  const own = found.propertiesLength === 0 ? NOTHING : found.encodeProperties(nowMs);
+  const properties = more.length === 0 ? own : Buffer.concat([own, more]);
   const frame = buildPublish({
     version: 5,
     topic,

@@ -8,6 +8,7 @@ import { MessageQueue } from './message-queue.js';
 import { Outbound } from './outbound.js';
 import type { PendingRun } from './pending-runs.js';
 import { ReceivedIds } from './received.js';
+import type { Replay } from './replay/replay.js';
 import type { RetainedReplay } from './retained-replay.js';
 import type { PublishMemory } from './rights.js';
 import type { DoneLines } from './shared/done-lines.js';
@@ -67,6 +68,8 @@ export class MqttSession {
   /** Retained messages that are still to be asked for, and whether that is under way; null: none. */
   retainedReplays: RetainedReplay[] | null = null;
   isAskingRetained = false;
+  /** Of its connection; null: none. */
+  replays: Replay[] | null = null;
   received: ReceivedIds | null = null;
   /** Null until it has a shared subscription. */
   shares: Shares | null = null;

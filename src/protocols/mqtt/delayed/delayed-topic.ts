@@ -1,3 +1,4 @@
+import { parseInstant } from '../instant.js';
 import { isTopicName } from '../topic-syntax.js';
 
 /*
@@ -13,7 +14,6 @@ import { isTopicName } from '../topic-syntax.js';
 export const DELAYED_PREFIX = '$delayed/';
 /** Numbers up to it are lengths of time. */
 const DELAY_SECONDS_MAX = 4_294_967;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|-\d{2}:?\d{2})$/;
 /** Year 9999, as far as dates are written. */
 const EPOCH_MS_MAX = 253_402_300_800_000;
 /** Where a message cannot wait to be published to. */
@@ -56,9 +56,8 @@ function parseWhen(text: string): When | null {
     if (seconds <= DELAY_SECONDS_MAX) return { kind: 'after', ms: seconds * 1000 };
     return seconds * 1000 <= EPOCH_MS_MAX ? { kind: 'at', ms: seconds * 1000 } : null;
   }
-  if (!INSTANT.test(text)) return null;
-  const ms = Date.parse(text);
-  return Number.isFinite(ms) && ms >= 0 ? { kind: 'at', ms } : null;
+  const ms = parseInstant(text);
+  return ms === null ? null : { kind: 'at', ms };
 }
 
 /** What was due in the past is due now. */

@@ -3,6 +3,8 @@ import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
 import { onDelayed } from '../delayed/on-delayed-publish.js';
 import { onDelay } from '../delayed/serve-delay.js';
+import { onReplayed } from '../replay/replay.js';
+import { onReplay, onReplayEnd } from '../replay/serve-replay.js';
 import { onJoined, onKept } from '../shared/membership.js';
 import { onGiven } from '../shared/on-given.js';
 import { onCountWaiting, onWaiting, ownerAnswered } from './backlog.js';
@@ -17,6 +19,7 @@ import { onFetch, onPull } from './serve-pull.js';
 
     pull, fetch        -> pulled                    what the indexes of its filters have; exactly these records
     count-waiting      -> waiting                   how much that is
+    replay             -> replayed                  what the log has for a filter, from a place on
     delay              -> delayed                   a message that is published later
     release-received   -> received-released         PUBREL of its client
     forget-session, session-moved                   it has ended; its rows are on another shard now
@@ -45,6 +48,15 @@ export function onQueueMessage(context: MqttContext, from: ShardId, message: Que
       fetch.done(message);
       return;
     }
+    case 'replay':
+      onReplay(context, from, message);
+      return;
+    case 'replayed':
+      onReplayed(context, message);
+      return;
+    case 'replay-end':
+      onReplayEnd(context, from, message.ticket);
+      return;
     case 'delay':
       onDelay(context, from, message);
       return;
