@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
+import { matchesFilter } from '../base/filter-match.js';
 import { tenantOf } from '../base/tenant-names.js';
-import { matchesFilter } from './filter-match.js';
 import { levelHash } from './level-hash.js';
 import { LevelTree, levelEnd, NO_NODE, PLUS, POUND, ROOT } from './level-tree.js';
 import type { StoredMessage } from './ports.js';

@@ -1,6 +1,7 @@
 import { ALARM_LIST } from './alarms.js';
 import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from './mqtt-access.js';
 import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW } from './mqtt-clients.js';
+import { DELAYED_CANCEL, DELAYED_CLEAR, DELAYED_LIST } from './mqtt-delayed.js';
 import { EXPLAIN } from './mqtt-explain.js';
 import { PUBLISH } from './mqtt-messages.js';
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from './mqtt-retained.js';
@@ -19,6 +20,7 @@ export const QUESTIONS: readonly AnyQuestion[] = [
   ...[CLIENT_LIST, CLIENT_SHOW, CLIENT_DISCONNECT],
   ...[SESSIONS, SESSION_SHOW, SESSION_DELETE],
   ...[SUBSCRIPTION_LIST, SUBSCRIPTION_ADD, SUBSCRIPTION_REMOVE, SHARED_GROUPS],
+  ...[DELAYED_LIST, DELAYED_CANCEL, DELAYED_CLEAR],
   ...[RETAINED_LIST, RETAINED_SHOW, RETAINED_DELETE, RETAINED_CLEAR],
   PUBLISH,
   ...[USER_LIST, USER_PUT, USER_DELETE],

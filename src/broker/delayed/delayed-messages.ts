@@ -2,8 +2,12 @@ import { assert } from '../../base/assert.js';
 import { durableSiblingOf } from '../../journal/placement.js';
 import type { CommitNumber, GroupId, GroupLog, Journal } from '../../journal/ports.js';
 import type { LogTarget } from '../ports.js';
+import { classOf, offsetOf, placeOf } from './delay-classes.js';
 import { DelayedGroup } from './delayed-group.js';
 import type { Delayed, DelayedRow, DelayedWriter } from './ports.js';
+
+const GROUP_DIGITS = 5;
+const OFFSET_DIGITS = 16;
 
 /**
  * The delayed messages of all groups of a shard, whatever protocol they came by. What a record holds is the protocol's business; where it lies is
@@ -73,14 +77,20 @@ export class DelayedMessages implements Delayed {
     for (const [id, group] of [...this.#groups].sort(([a], [b]) => a - b)) {
       if (id < afterGroup || !goesOn) continue;
       group.list(id === afterGroup ? afterPlace : -1, (place, dueMs, batch) => {
-        goesOn = visit({ id: `${id}.${place}`, dueMs, batch });
+        goesOn = visit({ id: idOf(id, place), dueMs, batch });
         return goesOn;
       });
     }
   }
 }
 
+/** Group, class and offset, so that they sort as they are listed. */
+function idOf(group: GroupId, place: number): string {
+  return `${String(group).padStart(GROUP_DIGITS, '0')}-${classOf(place)}-${String(offsetOf(place)).padStart(OFFSET_DIGITS, '0')}`;
+}
+
+/** Numbers that nothing has, if the text is no id. */
 function partsOf(id: string): [group: GroupId, place: number] {
-  const [group, place] = id.split('.').map(Number);
-  return [group ?? -1, place ?? -1];
+  const match = /^(\d{5})-([0-7])-(\d{16})$/.exec(id);
+  return match === null ? [-1, -1] : [Number(match[1]), placeOf(Number(match[3]), Number(match[2]))];
 }

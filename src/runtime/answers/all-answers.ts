@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
 import type { Answerer, AskedNode } from './answerer.js';
 import { CLIENT_ANSWERS } from './client-answers.js';
+import { DELAYED_ANSWERS } from './delayed-answers.js';
 import { EXPLAIN_ANSWERS } from './explain-answer.js';
 import { MESSAGE_ANSWERS } from './message-answers.js';
 import { RESOURCE_ANSWERS } from './resource-answers.js';
@@ -25,6 +26,7 @@ const ANSWERS: readonly Answerer[] = [
   ...SESSION_ANSWERS,
   ...SUBSCRIPTION_ANSWERS,
   ...SHARED_ANSWERS,
+  ...DELAYED_ANSWERS,
   ...RETAINED_ANSWERS,
   ...MESSAGE_ANSWERS,
   ...USER_ANSWERS,

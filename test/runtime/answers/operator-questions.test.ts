@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import mqtt from 'mqtt';
 import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from '../../../src/admin/questions/mqtt-access.js';
 import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW, type ClientRow } from '../../../src/admin/questions/mqtt-clients.js';
+import { DELAYED_CANCEL, DELAYED_CLEAR, DELAYED_LIST } from '../../../src/admin/questions/mqtt-delayed.js';
 import { PUBLISH } from '../../../src/admin/questions/mqtt-messages.js';
 import { RETAINED_CLEAR, RETAINED_DELETE, RETAINED_LIST, RETAINED_SHOW } from '../../../src/admin/questions/mqtt-retained.js';
 import { TENANTS } from '../../../src/admin/questions/mqtt-rules.js';
@@ -193,6 +194,31 @@ test('operator questions: a message that an operator publishes goes the way of a
     await assert.rejects(ask(node, PUBLISH, { topic: 'a', payload: '', tenant: 'nobody' }), /RMQ-1023/);
     await assert.rejects(ask(node, PUBLISH, { topic: 'a', payload: 'x'.repeat(3_000_000) }), /RMQ-1036 .*packet_bytes_max/);
     await Promise.all([one, two].map((it) => it.endAsync()));
+  });
+});
+
+test('operator questions: delayed messages are listed, cancelled by id and by topic, and what is left is published', async () => {
+  await withNode(settingsFor('native', 2), async (node) => {
+    const client = await mqtt.connectAsync(plainUrl(node), { protocolVersion: 5, reconnectPeriod: 0, clientId: 'planner' });
+    const topics = Array.from({ length: 25 }, (_, at) => `later/${String(at).padStart(2, '0')}`);
+    for (const topic of topics) await client.publishAsync(`$delayed/3600/${topic}`, `for ${topic}`, { qos: 1 });
+    const received: string[] = [];
+    client.on('message', (topic) => received.push(topic));
+    await client.subscribeAsync('+', { qos: 1 });
+    await client.publishAsync('$delayed/2/soon', 'x', { qos: 1 });
+    const listed = await allOf(node, DELAYED_LIST, { limit: 4, filter: 'later/+' });
+    assert.deepEqual(listed.map(({ topic }) => topic).sort(), topics);
+    const [first] = listed;
+    assert.deepEqual([first.publisher, first.qos, first.isRetained, first.bytes], ['planner', 1, false, `for ${first.topic}`.length]);
+    assert.ok(first.dueAtMs - first.receivedAtMs === 3_600_000);
+    await ask(node, DELAYED_CANCEL, { id: first.id });
+    await assert.rejects(ask(node, DELAYED_CANCEL, { id: first.id }), /RMQ-1023/);
+    await assert.rejects(ask(node, DELAYED_CANCEL, { id: 'nonsense' }), /RMQ-1023/);
+    assert.equal((await ask(node, DELAYED_CLEAR, { filter: 'later/#' })).cancelled, 24);
+    await until('what was not cancelled is published', () => received.length > 0);
+    assert.deepEqual(received, ['soon']);
+    assert.deepEqual(await allOf(node, DELAYED_LIST, {}), []);
+    await client.endAsync();
   });
 });
 

@@ -4,6 +4,7 @@ import { ALARM_VERBS } from './alarms.js';
 import { AUTO_SUBSCRIBE } from './auto-subscriptions.js';
 import { BAN_VERBS } from './bans.js';
 import { CLIENTS } from './clients.js';
+import { DELAYED } from './delayed.js';
 import { EXPLAIN_VERB } from './explain.js';
 import { PUBLISH_VERB } from './publish.js';
 import { RETAINED } from './retained.js';
@@ -28,6 +29,7 @@ export const MQTT: VerbGroup = {
     SESSIONS,
     SUBSCRIPTIONS,
     SHARED_VERBS,
+    DELAYED,
     RETAINED,
     USERS,
     ACL,

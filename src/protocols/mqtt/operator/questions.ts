@@ -2,6 +2,7 @@ import type { MqttContext } from '../context.js';
 import { explain } from '../explain/explain.js';
 import { listSlow } from '../slow/slow-subscriptions.js';
 import { disconnectClient, listClients, showClient } from './clients.js';
+import { cancelDelayed, clearDelayed, listDelayed } from './delayed.js';
 import { publishByOperator } from './publish.js';
 import { deleteRetained, listRetained, showRetained } from './retained.js';
 import { listSharedGroups } from './shared-groups.js';
@@ -19,6 +20,9 @@ export interface OperatorQuestions {
   readonly 'add-subscription': typeof addSubscription;
   readonly 'remove-subscription': typeof removeSubscription;
   readonly 'shared-groups': typeof listSharedGroups;
+  readonly delayed: typeof listDelayed;
+  readonly 'cancel-delayed': typeof cancelDelayed;
+  readonly 'clear-delayed': typeof clearDelayed;
   readonly retained: typeof listRetained;
   readonly 'retained-of': typeof showRetained;
   readonly 'delete-retained': typeof deleteRetained;
@@ -35,6 +39,9 @@ const OPERATOR_QUESTIONS: OperatorQuestions = {
   'add-subscription': addSubscription,
   'remove-subscription': removeSubscription,
   'shared-groups': listSharedGroups,
+  delayed: listDelayed,
+  'cancel-delayed': cancelDelayed,
+  'clear-delayed': clearDelayed,
   retained: listRetained,
   'retained-of': showRetained,
   'delete-retained': deleteRetained,

@@ -1,3 +1,4 @@
+import { matchesFilter } from '../../../base/filter-match.js';
 import { matchesGlob } from '../../../base/glob.js';
 import { isRoutingName, plainFilter, routingFilter, sessionKey } from '../../../base/tenant-names.js';
 import type { SubscribeRequest, SubscriptionOptions } from '../../../broker/ports.js';
@@ -7,7 +8,6 @@ import { noteRecord, whenDurable } from '../durable/turn.js';
 import type { MqttSession } from '../session.js';
 import { leaveShared } from '../shared/membership.js';
 import { checkFilter, parseShared } from '../topic-syntax.js';
-import { filterMatches } from './filter-matches.js';
 import { FirstKeys } from './first-keys.js';
 
 /* Subscriptions of the sessions of this shard, as operators see and change them. */
@@ -68,7 +68,7 @@ export function listSubscriptions(context: MqttContext, ask: SubscriptionsAsk): 
 
 function isWanted(filter: string, ask: SubscriptionsAsk): boolean {
   if (ask.filter !== '' && !matchesGlob(ask.filter, filter)) return false;
-  return ask.topic === '' || filterMatches(parseShared(filter)?.filter ?? filter, ask.topic);
+  return ask.topic === '' || matchesFilter(parseShared(filter)?.filter ?? filter, ask.topic);
 }
 
 export type Subscribed = 'done' | 'no-session' | 'bad-filter' | 'too-many';

@@ -1,4 +1,4 @@
-import { matchesFilter } from '../../../broker/filter-match.js';
+import { matchesFilter } from '../../../base/filter-match.js';
 import type { ShardId } from '../../../broker/ports.js';
 import type { ReplayMessage } from '../../../broker/replay/ports.js';
 import type { Offset, PartitionKey, PartitionLog, RecordBatch } from '../../../journal/ports.js';

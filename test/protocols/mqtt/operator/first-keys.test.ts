@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { filterMatches } from '../../../../src/protocols/mqtt/operator/filter-matches.js';
+import { matchesFilter } from '../../../../src/base/filter-match.js';
 import { FirstKeys } from '../../../../src/protocols/mqtt/operator/first-keys.js';
 
 test('first keys: the same as sorting all, from where on and as many as wanted', () => {
@@ -24,6 +24,6 @@ test('first keys: the same as sorting all, from where on and as many as wanted',
 test('filter matches: as the specification has it', () => {
   const yes = ['a/b a/b', 'a/+ a/b', 'a/# a', 'a/# a/b/c', '# a/b', '+/+ /a', '/+ /a', 'a/+/# a/b', '$SYS/# $SYS/x', 'a/+ a/', '+ a'];
   const no = ['a/b a/c', 'a/+ a', 'a/+ a/b/c', '# $SYS/x', '+/x $SYS/x', 'a/b a/b/c', 'a/b/c a/b', 'a/+/# a', '/+ a'];
-  for (const [filter, topic] of yes.map((pair) => pair.split(' '))) assert.ok(filterMatches(filter, topic), `${filter} ${topic}`);
-  for (const [filter, topic] of no.map((pair) => pair.split(' '))) assert.ok(!filterMatches(filter, topic), `${filter} ${topic}`);
+  for (const [filter, topic] of yes.map((pair) => pair.split(' '))) assert.ok(matchesFilter(filter, topic), `${filter} ${topic}`);
+  for (const [filter, topic] of no.map((pair) => pair.split(' '))) assert.ok(!matchesFilter(filter, topic), `${filter} ${topic}`);
 });
