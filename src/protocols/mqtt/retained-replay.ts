@@ -4,8 +4,9 @@ import type { MqttContext } from './context.js';
 import { drainQueue } from './drain.js';
 import { enqueue } from './enqueue.js';
 import { encodeSubscriptionIdentifiers } from './properties.js';
+import { fixedHeaderLength } from './publish-frame.js';
 import { mayReceive } from './rights.js';
-import { storeRun } from './run-view.js';
+import { describeRun } from './run-view.js';
 import type { MqttSession } from './session.js';
 import { offerCurrentValues } from './sys/current-values.js';
 
@@ -75,13 +76,37 @@ function putBack(session: MqttSession, replay: RetainedReplay, next: RetainedPla
   if (!session.retainedReplays.includes(replay)) session.retainedReplays.push(replay);
 }
 
+/** Plain ones of one QoS go as one run: a page is one copy and one block, not hundreds. */
 function enqueueRetained(context: MqttContext, session: MqttSession, request: SubscribeRequest, messages: readonly StoredMessage[]): void {
-  const { qos, identifier } = request.options;
-  const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
-  for (const { topic, frame, version, receivedAtMs } of messages) {
-    if (!mayReceive(context, session, plainName(topic))) continue;
-    const run = storeRun(frame, 0, frame.length, 1, version, receivedAtMs);
-    const sentQos = Math.min(qos, (frame[0] >> 1) & 3) as 0 | 1 | 2;
-    enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers, log: null });
+  let line: StoredMessage[] = [];
+  for (const message of messages) {
+    if (!mayReceive(context, session, plainName(message.topic))) continue;
+    if (!isPlain(message)) enqueueRun(context, session, request, [message]);
+    else {
+      if (line.length > 0 && (line[0].frame[0] !== message.frame[0] || line[0].version !== message.version)) {
+        enqueueRun(context, session, request, line);
+        line = [];
+      }
+      line.push(message);
+    }
   }
+  if (line.length > 0) enqueueRun(context, session, request, line);
+}
+
+function enqueueRun(context: MqttContext, session: MqttSession, request: SubscribeRequest, messages: readonly StoredMessage[]): void {
+  const { qos, identifier } = request.options;
+  const [{ frame, version, receivedAtMs }] = messages;
+  const bytes = messages.length === 1 ? frame : Buffer.concat(messages.map((message) => message.frame));
+  const run = describeRun(bytes, messages.length, version, receivedAtMs);
+  const sentQos = Math.min(qos, (frame[0] >> 1) & 3) as 0 | 1 | 2;
+  const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
+  enqueue(context, session, { run, qos: sentQos, retain: 1, identifiers, log: null });
+}
+
+/** It has no properties, and so nothing that is its own but topic and payload. */
+function isPlain({ frame, version }: StoredMessage): boolean {
+  if (version === 4) return true;
+  const body = fixedHeaderLength(frame, 0);
+  const behindTopic = body + 2 + ((frame[body] << 8) | frame[body + 1]);
+  return frame[behindTopic + (((frame[0] >> 1) & 3) > 0 ? 2 : 0)] === 0;
 }
