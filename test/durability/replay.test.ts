@@ -128,6 +128,29 @@ test('replay: a topic that has no messages yet is followed from its first on', a
   for (const seen of clients) assertInOrder(seen);
 });
 
+test('replay: the last of each topic comes once, then what is new', async (context) => {
+  const broker = await DurableBroker.start(context);
+  const publisher = await RawClient.connect(context, broker.url);
+  await publish(publisher, 0, TOPICS * ROUNDS);
+  for (let i = 0; i < 300; i += 1)
+    publisher.say({ cmd: 'publish', topic: `many/${i}`, payload: 'x', qos: 1, dup: false, retain: false, messageId: 1_000 + i });
+  await publisher.until(() => publisher.count('puback') >= TOPICS * ROUNDS + 300, 'all are taken');
+  const client = await RawClient.connect(context, broker.url);
+  const seen = collect(client);
+  await client.subscribe('$replay/last/past/+', 1);
+  await client.until(() => seen.length >= TOPICS, 'one of each');
+  await publish(publisher, 1_000, 1_003);
+  await client.until(() => seen.length >= TOPICS + 3, 'what is new');
+  const texts = seen.map(({ payload, retain }) => `${payload} ${retain}`);
+  assert.deepEqual(texts.slice(0, TOPICS).sort(), Array.from({ length: TOPICS }, (_, i) => `${TOPICS * (ROUNDS - 1) + i} true`).sort());
+  assert.deepEqual(texts.slice(TOPICS).sort(), ['1000 false', '1001 false', '1002 false']);
+  const other = await RawClient.connect(context, broker.url);
+  const many = collect(other);
+  await other.subscribe('$replay/last/#', 0);
+  await other.until(() => many.length >= TOPICS + 300, 'more than one question brings');
+  assert.equal(new Set(many.map(({ topic }) => topic)).size, TOPICS + 300);
+});
+
 test('replay: malformed it is refused with 0x8F, and more than so many with 0x97', async (context) => {
   const broker = await DurableBroker.start(context, 'mqtt.replays_max=2');
   const client = await RawClient.connect(context, broker.url);

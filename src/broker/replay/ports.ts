@@ -17,6 +17,8 @@ export type ReplayMessage =
       /** Records before it are old: they go out with RETAIN. */
       readonly sinceMs: number;
       readonly places: ReplayPlaces;
+      /** latest: which record of each topic is the last, in what is there now. chosen: exactly the records at the places. */
+      readonly wants: 'all' | 'latest' | 'chosen';
     }
   | {
       readonly kind: 'replayed';
@@ -24,6 +26,8 @@ export type ReplayMessage =
       readonly places: ReplayPlaces;
       /** PUBLISH packets of MQTT 5, one behind the other; each says by RETAIN whether it is old. */
       readonly frames: Uint8Array;
+      /** Of `latest`: where the last record of each topic is. */
+      readonly latest: ReplayPlaces;
     }
   /** Nobody waits for the answer any more. */
   | { readonly kind: 'replay-end'; readonly ticket: number };

@@ -9,6 +9,7 @@ import { parseInstant } from '../instant.js';
             1893456000              seconds since the epoch
             2030-01-01T00:00:00Z    see instant.ts
             earliest                all that the log has
+            last                    the last of each topic
 */
 
 export const REPLAY_PREFIX = '$replay/';
@@ -18,6 +19,8 @@ const MS_BY_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000
 export interface ReplayFilter {
   /** Milliseconds since the epoch. */
   readonly fromMs: number;
+  /** Of what is old only the last record of each topic. */
+  readonly isLast: boolean;
   readonly filter: string;
 }
 
@@ -32,11 +35,11 @@ export function parseReplay(text: string, nowMs: number): ReplayFilter | null {
   const fromMs = parseFrom(text.slice(REPLAY_PREFIX.length, end), nowMs);
   const filter = text.slice(end + 1);
   if (fromMs === null || /^\$(?:replay|share|queue|exclusive|delayed)(?:\/|$)/.test(filter)) return null;
-  return { fromMs, filter };
+  return { fromMs, isLast: text.startsWith(`${REPLAY_PREFIX}last/`), filter };
 }
 
 function parseFrom(text: string, nowMs: number): number | null {
-  if (text === 'earliest') return 0;
+  if (text === 'earliest' || text === 'last') return 0;
   if (/^\d{1,11}$/.test(text)) return Number(text) * 1000;
   const length = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text);
   if (length !== null) return Math.max(0, nowMs - Number(length[1]) * MS_BY_UNIT[length[2]]);

@@ -23,12 +23,17 @@ import { parseReplay } from './replay-filter.js';
 */
 
 const QUEUE_LOW = 256;
+/** Records that are asked for one by one. */
+const CHOSEN_MAX = 256;
 
 interface OwnerSide {
   readonly owner: ShardId;
   places: ReplayPlaces;
   /** Of the question under way; 0: none. */
   ticket: number;
+  /** The last record of each topic is still to be found; where those are that are still to be read. */
+  wantsLatest: boolean;
+  chosen: ReplayPlaces;
 }
 
 export interface Replay {
@@ -55,7 +60,7 @@ export function startReplay(context: MqttContext, session: MqttSession, fields: 
     identifiers: identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]),
     fromMs: parsed.fromMs,
     sinceMs: context.nowMs,
-    owners: context.shards.map((owner) => ({ owner, places: [], ticket: 0 })),
+    owners: context.shards.map((owner) => ({ owner, places: [], ticket: 0, wantsLatest: parsed.isLast, chosen: [] })),
   });
   goOnWithReplays(context, session);
 }
@@ -91,18 +96,13 @@ function ask(context: MqttContext, session: MqttSession, replay: Replay, side: O
   context.replays.set(side.ticket, { session, replay });
   const { filter, fromMs, sinceMs } = replay;
   const { tenant } = session;
-  context.broker.sendQueueMessage(side.owner, {
-    kind: 'replay',
-    ticket: side.ticket,
-    tenant,
-    filter,
-    fromMs,
-    sinceMs,
-    places: side.places,
-  });
+  const wants = side.wantsLatest ? 'latest' : side.chosen.length > 0 ? 'chosen' : 'all';
+  const places = wants === 'chosen' ? side.chosen.slice(0, CHOSEN_MAX) : side.places;
+  const question = { kind: 'replay', ticket: side.ticket, tenant, filter, fromMs, sinceMs, places, wants } as const;
+  context.broker.sendQueueMessage(side.owner, question);
 }
 
-export function onReplayed(context: MqttContext, { ticket, places, frames }: Extract<ReplayMessage, { kind: 'replayed' }>): void {
+export function onReplayed(context: MqttContext, { ticket, places, frames, latest }: Extract<ReplayMessage, { kind: 'replayed' }>): void {
   const asked = context.replays.get(ticket);
   if (asked === undefined) return;
   context.replays.delete(ticket);
@@ -110,7 +110,12 @@ export function onReplayed(context: MqttContext, { ticket, places, frames }: Ext
   const side = replay.owners.find((it) => it.ticket === ticket);
   if (side === undefined || session.slot < 0) return;
   side.ticket = 0;
-  side.places = places;
+  if (side.wantsLatest) {
+    side.wantsLatest = false;
+    side.chosen = latest;
+    side.places = places;
+  } else if (side.chosen.length > 0) side.chosen = side.chosen.slice(CHOSEN_MAX);
+  else side.places = places;
   for (let offset = 0; offset < frames.length; ) {
     const length = frameLength(frames, offset);
     take(context, session, replay, frames, offset, length);

@@ -18,12 +18,16 @@ type Question = Extract<ReplayMessage, { kind: 'replay' }>;
 const SCAN_BYTES = 256 * 1024;
 const FRAMES_BYTES = 128 * 1024;
 const FRAMES_MAX = 512;
+/** Topics of which a search for the last records remembers where they are. */
+const TOPICS_MAX = 50_000;
 
 /** A question that is not answered yet. */
 export interface OpenReplay {
   readonly from: ShardId;
   readonly question: Question;
   readonly places: Map<PartitionKey, Offset>;
+  /** Of `latest`: by topic, that of the longest ago first. */
+  readonly latest: Map<string, readonly [PartitionKey, Offset]>;
   /** It is at the end, and goes on after a commit. */
   isAtEnd: boolean;
 }
@@ -31,7 +35,13 @@ export interface OpenReplay {
 const frames = new FrameSink();
 
 export function onReplay(context: MqttContext, from: ShardId, question: Question): void {
-  const open: OpenReplay = { from, question, places: new Map(question.places), isAtEnd: false };
+  const open: OpenReplay = {
+    from,
+    question,
+    places: new Map(question.wants === 'chosen' ? [] : question.places),
+    latest: new Map(),
+    isAtEnd: false,
+  };
   context.openReplays.set(keyOf(from, question.ticket), open);
   context.later(() => serve(context, open));
 }
@@ -58,17 +68,19 @@ function serve(context: MqttContext, open: OpenReplay): void {
   const { from, question } = open;
   const { ticket } = question;
   if (context.openReplays.get(keyOf(from, ticket)) !== open) return;
-  const isAtEnd = scan(context, open);
-  if (frames.length > 0) {
+  const isAtEnd = question.wants === 'chosen' ? readChosen(context, question) : scan(context, open);
+  const isAnswered = question.wants === 'all' ? frames.length > 0 : isAtEnd;
+  if (isAnswered) {
     context.openReplays.delete(keyOf(from, ticket));
-    context.broker.sendQueueMessage(from, { kind: 'replayed', ticket, places: [...open.places], frames: frames.cut() });
+    const latest = [...open.latest.values()].sort(([a, at], [b, other]) => a - b || at - other);
+    context.broker.sendQueueMessage(from, { kind: 'replayed', ticket, places: [...open.places], frames: frames.cut(), latest });
   } else if (isAtEnd) open.isAtEnd = true;
   else context.later(() => serve(context, open));
 }
 
 /** Reads on and collects in `frames`. @returns whether it came to the end of all logs. */
-function scan(context: MqttContext, { question, places }: OpenReplay): boolean {
-  const piece = new Piece(context, question);
+function scan(context: MqttContext, { question, places, latest }: OpenReplay): boolean {
+  const piece = new Piece(context, question, question.wants === 'latest' ? latest : null);
   for (const log of context.replayLogs(question.tenant, question.filter)) {
     if (piece.isFull) return false;
     const start = Math.max(places.get(log.key) ?? log.offsetForTimestamp(question.fromMs)?.offset ?? log.highWatermark, log.logStart);
@@ -83,6 +95,22 @@ function scan(context: MqttContext, { question, places }: OpenReplay): boolean {
   return true;
 }
 
+/** The records at the places, as far as they are there. @returns false if the log cannot be read now. */
+function readChosen(context: MqttContext, question: Question): boolean {
+  const piece = new Piece(context, question, null);
+  for (const [key, offset] of question.places) {
+    const log = context.journal.find(key);
+    if (log === undefined || offset < log.logStart) continue;
+    try {
+      piece.readOne(log, offset);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.fault === 'busy')) throw error;
+      return false;
+    }
+  }
+  return true;
+}
+
 /** What one turn reads. */
 class Piece {
   readonly #context: MqttContext;
@@ -90,8 +118,12 @@ class Piece {
   #bytes = 0;
   #count = 0;
 
-  constructor(context: MqttContext, question: Question) {
+  readonly #latest: OpenReplay['latest'] | null;
+
+  /** @param latest if given, nothing is collected but where the last record of each topic is. */
+  constructor(context: MqttContext, question: Question, latest: OpenReplay['latest'] | null) {
     this.#context = context;
+    this.#latest = latest;
     this.#question = question;
     frames.length = 0;
   }
@@ -124,6 +156,13 @@ class Piece {
     return log.highWatermark;
   }
 
+  readOne(log: PartitionLog, offset: Offset): void {
+    log.read(offset, 1, (batch) => {
+      if (batch.seekOffset(offset)) this.#take(log, batch);
+      return false;
+    });
+  }
+
   #take(log: PartitionLog, batch: RecordBatch): void {
     const { nowMs } = this.#context;
     const { filter, sinceMs, fromMs } = this.#question;
@@ -131,10 +170,26 @@ class Piece {
     const message = messageOf(batch, nowMs, replayProperties(log.key, batch));
     if (message === null || (message.expiresAtMs > 0 && message.expiresAtMs <= nowMs)) return;
     const { topic, frame } = message;
-    if (!matchesFilter(filter, Buffer.from(topic.buffer, topic.byteOffset, topic.length).toString())) return;
+    const name = Buffer.from(topic.buffer, topic.byteOffset, topic.length).toString();
+    if (!matchesFilter(filter, name)) return;
+    if (this.#latest !== null) {
+      noteLatest(this.#latest, name, [log.key, batch.offset]);
+      return;
+    }
     frame[0] = batch.timestamp < sinceMs ? frame[0] | 1 : frame[0] & ~1;
     frames.add(frame);
     this.#count += 1;
+  }
+}
+
+/** Of more topics than it may remember, those are left out that nothing was heard of longest. */
+function noteLatest(latest: OpenReplay['latest'], topic: string, place: readonly [PartitionKey, Offset]): void {
+  latest.delete(topic);
+  latest.set(topic, place);
+  if (latest.size <= TOPICS_MAX) return;
+  for (const oldest of latest.keys()) {
+    latest.delete(oldest);
+    return;
   }
 }
 

@@ -14,7 +14,9 @@ test('replay filter: a length of time, seconds since the epoch, a time in words 
     ['1700000000', 1_700_000_000_000],
     ['2023-11-14T22:13:20Z', 1_700_000_000_000],
   ];
-  for (const [from, fromMs] of cases) assert.deepEqual(parseReplay(`$replay/${from}/a/+/#`, NOW_MS), { fromMs, filter: 'a/+/#' }, from);
+  for (const [from, fromMs] of cases)
+    assert.deepEqual(parseReplay(`$replay/${from}/a/+/#`, NOW_MS), { fromMs, isLast: false, filter: 'a/+/#' }, from);
+  assert.deepEqual(parseReplay('$replay/last/a', NOW_MS), { fromMs: 0, isLast: true, filter: 'a' });
 });
 
 test('replay filter: without a time, without a filter, or for a filter with a meaning of its own it is refused', () => {
