@@ -10,6 +10,7 @@ import type { DelayMessage } from './delayed/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
 import type { ExclusiveMessage, ExclusiveTopics } from './exclusive-topics.js';
 import type { ReplayMessage } from './replay/ports.js';
+import type { PageMessage } from './retained-pages.js';
 import type { SharedChoice, SharedPolicy, SharedQueueMessage, SharedQueueOwner } from './shared/ports.js';
 
 export type ShardId = number;
@@ -232,13 +233,7 @@ export type PeerMessage =
       readonly retained: readonly StoredMessage[];
       readonly next: RetainedPlace | null;
     }
-  | { readonly kind: 'retained-page'; readonly ticket: number; readonly filter: string; readonly epoch: number; readonly node: number }
-  | {
-      readonly kind: 'retained-paged';
-      readonly ticket: number;
-      readonly messages: readonly StoredMessage[];
-      readonly next: RetainedPlace | null;
-    }
+  | PageMessage
   | { readonly kind: 'interest-remove'; readonly filter: string }
   /** Of groups by the receiver's number: how many members of the sender are free, and how many messages they have in hand. */
   | { readonly kind: 'shared-loads'; readonly loads: readonly (readonly [group: number, free: number, load: number])[] }

@@ -6,6 +6,16 @@ const PAGE_MESSAGES = 256;
 const PAGE_BYTES = 128 * 1024;
 const PAGE_NODES = 8192;
 
+/** Between the shard of a subscriber and the owners of retained messages. */
+export type PageMessage =
+  | { readonly kind: 'retained-page'; readonly ticket: number; readonly filter: string; readonly epoch: number; readonly node: number }
+  | {
+      readonly kind: 'retained-paged';
+      readonly ticket: number;
+      readonly messages: readonly StoredMessage[];
+      readonly next: RetainedPlace | null;
+    };
+
 export interface PageLinks {
   readonly self: ShardId;
   post(to: ShardId, message: PeerMessage): void;
@@ -55,12 +65,12 @@ export class RetainedPages {
     this.#ask(this.#ticketLast, filter, place);
   }
 
-  onAsked(from: ShardId, { ticket, filter, epoch, node }: Extract<PeerMessage, { kind: 'retained-page' }>): void {
+  onAsked(from: ShardId, { ticket, filter, epoch, node }: Extract<PageMessage, { kind: 'retained-page' }>): void {
     const { messages, next } = this.#page(filter, epoch, node);
     this.#links.post(from, { kind: 'retained-paged', ticket, messages, next });
   }
 
-  onPaged({ ticket, messages, next }: Extract<PeerMessage, { kind: 'retained-paged' }>): void {
+  onPaged({ ticket, messages, next }: Extract<PageMessage, { kind: 'retained-paged' }>): void {
     const asked = this.#asked.get(ticket);
     this.#asked.delete(ticket);
     asked?.done(messages, next);
