@@ -170,7 +170,7 @@ class World {
     return ids;
   }
 
-  /** Bytes of records that wait, as the journal counts them. */
+  /** Records of bodies that the journal still has. */
   keptRecords(): number {
     let records = 0;
     for (const group of this.#rig.journal.groups)
@@ -218,6 +218,7 @@ async function step(world: World, random: SeededRandom): Promise<void> {
   else if (choice < 97) {
     world.hold();
     world.flush();
+    world.trim();
   } else await world.crash();
 }
 
@@ -244,4 +245,27 @@ test('delayed: through random crashes and full disks each message that was ackno
       else assert.ok(count <= 1, `seed ${seed + run}: message ${id} came ${count} times`);
     }
   }
+});
+
+test('delayed: the bodies of what was published go with their segments, those that wait stay', async () => {
+  const world = new World(new SeededRandom(3));
+  for (let i = 0; i < 400; i += 1) {
+    world.accept();
+    if (i % 10 === 0) await world.settle();
+  }
+  await world.settle();
+  const all = world.keptRecords();
+  assert.equal(all, 400);
+  for (let round = 0; round < 400 && world.delayed.count > 0; round += 1) {
+    world.advance(10_000);
+    world.publishDue();
+    await world.settle();
+    world.trim();
+  }
+  assert.equal(world.delayed.count, 0);
+  const left = world.keptRecords();
+  assert.ok(left < all / 4, `${left} of ${all} are left: those of segments that are written still`);
+  await world.crash();
+  assert.equal(world.delayed.count, 0, 'and none of them comes again');
+  assert.equal(new Set(world.published()).size, 400);
 });
