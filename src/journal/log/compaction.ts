@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/logger.js';
-import type { SegmentId } from '../../storage/ports.js';
+import { type SegmentId, StoreError } from '../../storage/ports.js';
 import type { Lane } from './lane.js';
 import { LatestKeys } from './latest-keys.js';
 import type { Partition } from './partition.js';
@@ -8,6 +8,8 @@ import { rewriteSegment } from './rewrite.js';
 import type { Sieve } from './rewritten-entry.js';
 import { isBusy } from './segments.js';
 
+/** Of a rewrite that could not begin. */
+const LATER = -1;
 /** Between two looks at what could be written again. */
 const ROUND_MS = 5_000;
 /** A partition is compacted when so large a share of its sealed bytes came since it was last. */
@@ -135,9 +137,15 @@ export class Compaction {
     };
     const before = lane.segments.reader(from).bytes;
     lane.rewriting = from;
-    const to = await rewriteSegment({ ...lane, pause: this.#pause }, from, lane.takeSegmentId(), sieve).finally(() => {
-      lane.rewriting = null;
-    });
+    const to = await rewriteSegment({ ...lane, pause: this.#pause }, from, lane.takeSegmentId(), sieve)
+      .catch((error: unknown) => {
+        if (!isOver(error)) throw error;
+        return LATER;
+      })
+      .finally(() => {
+        lane.rewriting = null;
+      });
+    if (to === LATER) return false;
     if (to === null) {
       this.#givenUp.add(from);
       return false;
@@ -153,6 +161,11 @@ export class Compaction {
     });
     return true;
   }
+}
+
+/** There is no room for a segment now, or the store was closed meanwhile: all is as it was, and a later round tries again. */
+function isOver(error: unknown): boolean {
+  return error instanceof StoreError && (error.fault === 'disk-full' || error.fault === 'closed');
 }
 
 function sealedBytesOf({ sealed }: Partition): number {
