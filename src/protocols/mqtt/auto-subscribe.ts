@@ -3,10 +3,12 @@ import type { SubscribeRequest, SubscriptionOptions } from '../../broker/ports.j
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { addFilters } from './durable/life.js';
+import { isExclusive } from './exclusive.js';
 import { subscriptionsLeft } from './metering/entry.js';
 import { refusalOf, requestOf } from './on-subscribe.js';
 import type { SubscriptionFields } from './packets.js';
 import { fillPlaceholders } from './placeholders.js';
+import { isReplay } from './replay/replay-filter.js';
 import { replayRetained } from './retained-replay.js';
 import { namesOf } from './rewrite/rewrite-names.js';
 import type { MqttSession } from './session.js';
@@ -76,7 +78,10 @@ function requestsFor(context: MqttContext, session: MqttSession, rules: readonly
     const fields = fieldsOf(rule, fullFilter(filter));
     const had = known.get(routingFilter(session.tenant, fields.filter));
     if (had !== undefined && isAlike(had, fields)) continue;
-    const refusal = left <= 0 && had === undefined ? REASON.quotaExceeded : refusalOf(context, session, fields);
+    // What one session has alone, and what begins in the past, is asked for by clients.
+    const isAsked = isExclusive(filter) || isReplay(filter);
+    const refusal =
+      left <= 0 && had === undefined ? REASON.quotaExceeded : isAsked ? REASON.topicFilterInvalid : refusalOf(context, session, fields);
     left -= 1;
     if (refusal === 0) requests.push(requestOf(context, session, fields, 0));
     else if (context.log.isEnabled('debug'))

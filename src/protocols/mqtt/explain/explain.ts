@@ -1,7 +1,7 @@
+import { matchesFilter } from '../../../base/filter-match.js';
 import { plainFilter, routingName, sessionKey } from '../../../base/tenant-names.js';
 import type { SubscriptionOptions } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
-import { filterMatches } from '../operator/filter-matches.js';
 import { namesOf } from '../rewrite/rewrite-names.js';
 import { targetFor } from '../rewrite/rewrite-rule.js';
 import { rightsOf } from '../rights.js';
@@ -85,7 +85,7 @@ function explained(context: MqttContext, session: MqttSession, topic: string, gr
   const matching = subscriptions.flatMap(({ filter, options }): MatchingSubscription[] => {
     const plain = plainFilter(filter);
     const shared = parseShared(plain);
-    return filterMatches(shared?.filter ?? plain, topic) ? [{ ...options, filter: plain, group: shared?.group ?? '' }] : [];
+    return matchesFilter(shared?.filter ?? plain, topic) ? [{ ...options, filter: plain, group: shared?.group ?? '' }] : [];
   });
   const rights = rightsOf(context, session);
   const { durable, outbound, expirySeconds, endsAtMs } = session;

@@ -1,4 +1,4 @@
-import { filterMatches } from '../operator/filter-matches.js';
+import { matchesFilter } from '../../../base/filter-match.js';
 import { type ClientNames, nameFor, type Placeholder } from '../placeholders.js';
 import { Expression } from './expression.js';
 import { ExpressionFault } from './expression-syntax.js';
@@ -45,7 +45,7 @@ export class RewriteRule {
 
   /** @param name a topic, or a filter without `$share`: its wildcards are levels like others. */
   apply(name: string): Rewritten {
-    if (!filterMatches(this.settings.filter, name)) return UNCHANGED;
+    if (!matchesFilter(this.settings.filter, name)) return UNCHANGED;
     if (name.length > NAME_LENGTH_MAX) return REFUSED;
     const groups = this.#expression.match(name);
     if (groups === null) return UNCHANGED;

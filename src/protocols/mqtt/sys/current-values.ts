@@ -1,8 +1,8 @@
+import { matchesFilter } from '../../../base/filter-match.js';
 import { DEFAULT_TENANT } from '../../../base/tenant-names.js';
 import type { SubscribeRequest } from '../../../broker/ports.js';
 import type { MqttContext } from '../context.js';
 import { enqueue } from '../enqueue.js';
-import { filterMatches } from '../operator/filter-matches.js';
 import { encodeSubscriptionIdentifiers } from '../properties.js';
 import { mayReceive } from '../rights.js';
 import { describeRun } from '../run-view.js';
@@ -34,7 +34,7 @@ export function offerCurrentValues(
   const identifiers = identifier === 0 ? null : encodeSubscriptionIdentifiers([identifier]);
   let isAny = false;
   for (const [topic, run] of context.currentValues) {
-    if (!filterMatches(filter, topic) || !mayReceive(context, session, topic)) continue;
+    if (!matchesFilter(filter, topic) || !mayReceive(context, session, topic)) continue;
     enqueue(context, session, { run, qos: 0, retain: 1, identifiers, log: null });
     isAny = true;
   }

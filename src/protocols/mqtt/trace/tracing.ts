@@ -1,7 +1,7 @@
+import { matchesFilter } from '../../../base/filter-match.js';
 import { matchesGlob } from '../../../base/glob.js';
 import { EVENT, ROW_CONNECTION, ROW_COUNT, ROW_EXTRA, ROW_KIND, ROW_LENGTH, ROW_NUMBER, ROW_OFFSET } from '../../../transport/ports.js';
 import type { MqttContext } from '../context.js';
-import { filterMatches } from '../operator/filter-matches.js';
 import { nextPacketIdAfter } from '../outbound.js';
 import { frameLength } from '../publish-frame.js';
 import { ackText, PINGREQ_TEXT, publishText, readClientPacket, topicOfFrame } from './packet-text.js';
@@ -155,7 +155,7 @@ export class Tracing {
     if (known === null || (known.space !== null && known.space.name !== tenant)) return false;
     if (kind === 'client') return matchesGlob(value, this.#nameOf(connection));
     if (kind === 'address') return matchesGlob(value, this.#context.originOf(connection).address);
-    return topic !== null && filterMatches(value, topic);
+    return topic !== null && matchesFilter(value, topic);
   }
 
   #nameOf(connection: number): string {
