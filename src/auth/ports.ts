@@ -36,6 +36,8 @@ export interface Origin {
   readonly pskIdentity: string;
   /** Whose clients the listener takes; empty: those of any. */
   readonly tenant: string;
+  /** Of a connection of this node to itself, by a bridge: who it is. Nobody is asked. */
+  readonly internal?: Identity;
 }
 
 /** Who wants in, and what it shows for it. */

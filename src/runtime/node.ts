@@ -8,6 +8,7 @@ import type { Settings } from '../settings/schema.js';
 import { AccessKeeper } from './access-keeper.js';
 import { adminAccess, type NodeFacts } from './admin-access.js';
 import { AuthKeeper } from './auth-keeper.js';
+import { brokerIdOf } from './broker-id.js';
 import { Dealer } from './dealer.js';
 import { DescriptorWatch } from './descriptor-watch.js';
 import { Enquiries } from './enquiries.js';
@@ -32,6 +33,7 @@ import { ThreadCells } from './thread-cells.js';
 import type { TlsFiles } from './tls/tls-files.js';
 import { Topology } from './topology.js';
 import { chooseTransport, type TransportKind } from './transport-choice.js';
+import { untilShards } from './until-shards.js';
 import { NodeWatch } from './watch/node-watch.js';
 
 const TICK_MS = 100;
@@ -274,12 +276,12 @@ export class RunningNode {
     const supervisor = this.#supervisor;
     this.#listeners.close();
     supervisor.drain();
-    await this.#until(() => supervisor.areAllDrained, DRAIN_MS_MAX);
+    await untilShards(this.#supervisor, () => supervisor.areAllDrained, DRAIN_MS_MAX);
     supervisor.stop();
-    if (!(await this.#until(() => supervisor.areAllEnded, END_MS_MAX))) {
+    if (!(await untilShards(this.#supervisor, () => supervisor.areAllEnded, END_MS_MAX))) {
       this.#log.warn('shard.slow-end', 'a shard did not end when told and is ended');
       supervisor.terminateAll();
-      await this.#until(() => supervisor.areAllEnded, END_MS_MAX);
+      await untilShards(this.#supervisor, () => supervisor.areAllEnded, END_MS_MAX);
     }
     await this.#listeners.http?.close(); // Until now it says that the node is not ready.
     await this.#auth.stop();
@@ -304,7 +306,7 @@ export class RunningNode {
     const held = this.#heldOrders ?? [];
     this.#heldOrders = null;
     for (const order of held) this.#supervisor.postToAll(order);
-    await this.#until(() => this.#supervisor.areAllServing || failure !== null, Number.POSITIVE_INFINITY);
+    await untilShards(this.#supervisor, () => this.#supervisor.areAllServing || failure !== null, Number.POSITIVE_INFINITY);
     if (failure !== null) throw failure;
     await this.#auth.ready();
     this.#supervisor.onFatal = (error) => this.onFatal(error);
@@ -316,22 +318,6 @@ export class RunningNode {
     if (this.#heldOrders === null) this.#supervisor.postToAll(order);
     else if (order.kind === 'catalogue') this.#heldOrders = [order];
     else this.#heldOrders.push(order);
-  }
-
-  /** @returns false if the time was over first. */
-  #until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const end = (result: boolean): void => {
-        clearTimeout(timer);
-        this.#supervisor.onChange = () => {};
-        resolve(result);
-      };
-      const timer = Number.isFinite(timeoutMs) ? setTimeout(() => end(false), timeoutMs) : undefined;
-      this.#supervisor.onChange = () => {
-        if (condition()) end(true);
-      };
-      this.#supervisor.onChange();
-    });
   }
 
   get #facts(): NodeFacts {
@@ -388,6 +374,7 @@ export class RunningNode {
       ...this.#listeners.handOver(),
       replacesDead,
       hashSeed: this.#hashSeed,
+      brokerId: brokerIdOf(this.#settings),
       quotas: this.#quotas.memory,
       shape: this.#shape,
     };

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { DoorNotesTaken } from '../auth/audit/door-notes.js';
 import type { ShardId } from '../broker/ports.js';
+import type { BridgeReport } from '../connectors/mqtt/bridge.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { ServerMessage } from '../protocols/mqtt/sys/server-message.js';
 import type { TracePart, TraceSpec } from '../protocols/mqtt/trace/tracing.js';
@@ -49,6 +50,8 @@ export interface ShardHandOver {
   readonly replacesDead: boolean;
   /** Random per process. */
   readonly hashSeed: number;
+  /** Of this node, unlike that of any other broker. */
+  readonly brokerId: string;
   /** Memory of the quotas that are counted over all shards. */
   readonly quotas: SharedArrayBuffer;
   readonly shape: JournalShape;
@@ -105,6 +108,8 @@ export interface ShardStatus {
   /** How much of its work it leaves undone; 0: nothing. */
   readonly shedLevel: number;
   readonly isJournalFull: boolean;
+  /** Those of this shard. */
+  readonly bridges: readonly BridgeReport[];
 }
 
 /** `fault`: what keeps the shard from answering, in words; null if nothing does. */

@@ -7,6 +7,7 @@ import { applySettings, forgetStreams } from './journal-parts.js';
 import type { ShardHandOver, ShardNotice, ShardOrder, ShardStatus } from './orders.js';
 import type { ShardQuestion } from './questions.js';
 import { answerOf, faultOf } from './shard-answers.js';
+import { ShardBridges } from './shard-bridges.js';
 import { ShardListeners } from './shard-listeners.js';
 import { buildShard, ENGINE_MQTT, type ShardParts } from './shard-parts.js';
 import { tenantFacts } from './tenant-streams.js';
@@ -43,6 +44,7 @@ export class Shard {
   readonly #parts: ShardParts;
   readonly #doorbell: Doorbell;
   readonly #listeners: ShardListeners;
+  readonly #bridges: ShardBridges;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #isScheduled = false;
@@ -75,6 +77,7 @@ export class Shard {
     journal.onStateChanged = (state) => {
       if (state === 'failed') this.#post({ kind: 'journal-failed' });
     };
+    this.#bridges = this.#openBridges();
     this.#doorbell = new Doorbell(
       cells.cells,
       cells.doorbellOf(handOver.shard),
@@ -209,6 +212,7 @@ export class Shard {
     this.#listeners.tick();
     this.#publishCount();
     this.#tellTraced();
+    if (this.#phase === 'serving') this.#bridges.onTick();
     this.#ticks += 1;
     if (this.#ticks === UNWANTED_TICKS) broker.durable.dropUnwanted();
     if (this.#ticks % STATUS_TICKS === 0) {
@@ -281,6 +285,7 @@ export class Shard {
       case 'drain':
         if (this.#phase !== 'serving') return;
         this.#phase = 'draining';
+        this.#bridges.close();
         mqtt.beginDrain();
         transport.submit();
         links.flush();
@@ -312,6 +317,26 @@ export class Shard {
     } catch (error) {
       this.#post({ kind: 'answer', ticket, answer: { fault: faultOf(error) } });
     }
+  }
+
+  #openBridges(): ShardBridges {
+    const { settings, shard, peers, brokerId } = this.#handOver;
+    const { transport, mqtt, origins, clock, log } = this.#parts;
+    return new ShardBridges({
+      settings,
+      shard,
+      shardCount: peers.length,
+      brokerId,
+      transport,
+      connectionOptions: mqtt.connectionOptions,
+      origins,
+      open: (connection, tag) => {
+        origins.note(connection, tag);
+        this.#parts.connections.open(connection, ENGINE_MQTT, tag);
+      },
+      clock,
+      log,
+    });
   }
 
   #takeStreams(streams: readonly StreamDefinition[], deleted: readonly StreamId[]): void {
@@ -367,6 +392,7 @@ export class Shard {
       linkDroppedMessages: links.droppedMessages,
       shedLevel: mqtt.shedLevel,
       isJournalFull: journal.state === 'full',
+      bridges: this.#bridges.reports(),
     };
   }
 }

@@ -4,6 +4,7 @@ import { relative, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { BrokerError, systemCodeOf } from '../base/errors.js';
 import { faultsOfAuth, takesAnonymous } from './auth-schema.js';
+import { faultsOfBridges } from './bridge-schema.js';
 import { faultsOfStream } from './journal-schema.js';
 import {
   fromAssignment,
@@ -176,6 +177,7 @@ function findContradictions(settings: Settings, sources: ReadonlyMap<string, Set
   if (metadata.peers.length > 0 && !settings.roles.includes('meta')) report('metadata.peers', 'first voters have the role meta');
   for (const [path, what] of faultsOfMetadata(node.id, metadata, grpc, isLoopback(grpc.host))) report(path, what);
   for (const [path, what] of faultsOfAuth(settings.auth, listenerNamesOf(mqtt))) report(path, what);
+  for (const [path, what] of faultsOfBridges(mqtt.bridges)) report(path, what);
   return problems;
 }
 

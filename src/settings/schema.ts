@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../base/logger.js';
 import { AUDIT_SCHEMA, type AuditSettings, FLAPPING_SCHEMA, type FlappingSettings } from './access-schema.js';
 import { AUTH_SCHEMA, type AuthSettings } from './auth-schema.js';
+import { BRIDGES_SCHEMA, type BridgeSettings } from './bridge-schema.js';
 import { count, DAY, duration, MIB, SECOND, size } from './forms.js';
 import { HTTP_SCHEMA, type HttpSettings } from './http-schema.js';
 import { JOURNAL_SCHEMA, type JournalSettings, STREAMS_SCHEMA, type StreamSettings } from './journal-schema.js';
@@ -57,6 +58,7 @@ export interface MqttSettings extends MqttKeptSettings, MqttOfferSettings, Liste
   readonly limits: LimitSettings;
   readonly overload: OverloadSettings;
   readonly flapping: FlappingSettings;
+  readonly bridges: readonly BridgeSettings[];
 }
 
 export interface Settings {
@@ -128,6 +130,7 @@ const mqtt = z.strictObject({
   limits: LIMITS_SCHEMA.prefault({}),
   overload: OVERLOAD_SCHEMA.prefault({}),
   flapping: FLAPPING_SCHEMA.prefault({}),
+  bridges: BRIDGES_SCHEMA,
 });
 
 export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({

@@ -69,6 +69,7 @@ function setUp() {
       replacesDead,
       hashSeed: 0,
       quotas: new SharedArrayBuffer(8),
+      brokerId: '',
       shape: { groups: 1, groupLanes: 1, lanes: 1 },
       streams: [],
       deletedStreams: [],

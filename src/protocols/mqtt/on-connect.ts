@@ -84,7 +84,9 @@ export function onConnect(context: MqttContext, connection: MqttConnection, pack
     if (outcome.identity === null) refuseConnect(context, connection, outcome.refusal.reasonCode, outcome.refusal.sentence);
     else enter(context, connection, packet, { ...facts, identity: outcome.identity, data: outcome.data });
   };
-  if (method === null) authenticate(context, connection, facts, onOutcome);
+  const { internal } = origin;
+  if (internal !== undefined) onOutcome({ identity: { ...internal, clientId }, data: null });
+  else if (method === null) authenticate(context, connection, facts, onOutcome);
   else beginExchange(context, connection, facts, method, data, onOutcome);
 }
 
