@@ -87,6 +87,7 @@ export class DurableBroker {
       'mqtt.tls.enabled=false',
       'mqtt.wss.enabled=false',
       'grpc.enabled=false',
+      'http.enabled=false',
       'log.format=json',
       ...settings,
     ];
