@@ -59,7 +59,15 @@ function percentile(times: readonly number[], share: number): string {
 
 async function main(perSecond: number, rounds: number): Promise<void> {
   const dataPath = mkdtempSync(join(tmpdir(), 'robustmq-storm-'));
-  const assignments = [`data_path=${dataPath}`, 'mqtt.tcp.port=0', 'mqtt.ws.enabled=false', 'grpc.port=0', 'http.port=0'];
+  const assignments = [
+    `data_path=${dataPath}`,
+    'mqtt.tcp.port=0',
+    'mqtt.ws.enabled=false',
+    'mqtt.tls.port=0',
+    'mqtt.wss.port=0',
+    'grpc.port=0',
+    'http.port=0',
+  ];
   const { settings } = loadSettings({ configPath: null, environment: {}, assignments });
   const node = await startNode(settings, SILENT_LOGGER);
   const [{ url, port }] = node.listeners;
