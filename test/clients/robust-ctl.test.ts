@@ -221,7 +221,7 @@ test('robust-ctl: sessions are listed, shown and ended, on whichever shard', asy
   assert.equal(third.clientId, 'publisher');
   assert.match(
     await said(broker, 'session', 'list', '--match', '*-1'),
-    /^CLIENT ID .*\naway-1 +away +\S+Z +\d +2 +31 +0 +ends \S+Z\nhere-1 +connected .*with its connection\n$/,
+    /^CLIENT ID +TENANT .*\naway-1 +default +away +\S+Z +\d +2 +31 +0 +ends \S+Z\nhere-1 +default +connected .*with its connection\n$/,
   );
   const cut = await run(broker, 'session', 'list', '--limit', '2');
   assert.deepEqual([cut.out.split('\n').length, cut.err], [4, '2 of 3 sessions; --limit shows more\n']);
