@@ -84,11 +84,11 @@ async function openLoad(context: TestContext, url: string, topic: string, qos: 0
   return load;
 }
 
-/** The latency that 99 of 100 deliveries to the fast ones keep while `WINDOW_MS` pass. */
+/** The latency that 99 of 100 deliveries to the fast ones keep while `WINDOW_MS` pass, or longer, until there is enough to judge by: a held load comes late. */
 async function measure(samples: number[]): Promise<number> {
   samples.length = 0;
   await pass(WINDOW_MS);
-  assert.ok(samples.length > RECEIVERS, 'the fast ones receive all the while');
+  await eventually('the fast ones receive all the while', () => samples.length > RECEIVERS);
   return percentile(samples, 0.99);
 }
 
