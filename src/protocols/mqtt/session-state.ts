@@ -144,30 +144,22 @@ export function decodeSessionState(context: MqttContext, clientId: string, bytes
 
 /**
  * Subscribes for a session that moved here; its retained messages were sent long ago. `done` when every shard routes to it. Not called if it
- * was taken further meanwhile: whoever has it then tells the shards that had it.
+ * was taken further meanwhile, or has ended.
  */
 export function restoreSubscriptions(context: MqttContext, { session, subscriptions }: MovedSession, done: () => void): void {
   const requests = subscriptions.map(({ filter, options }) => ({ filter, options: { ...options, retainHandling: 2 as const } }));
   restoreExclusive(context, session, requests);
   const { durable } = session;
   const told = (): void => {
-    if (session.hasEnded) return;
-    if (durable === null) {
-      done();
-      return;
-    }
-    done();
-    // Its rows are here from now on.
-    whenDurable(context, () => {
-      if (session.hasEnded) return;
-      claimShared(context, session, context.shards, false);
-      for (const shard of context.shards)
-        if (shard !== context.broker.shard)
-          context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.key, session: durable.uid });
-    });
+    if (!session.hasEnded) done();
+    // Its rows are here from now on, or nowhere.
+    if (durable !== null) whenDurable(context, () => tellMoved(context, session, durable));
   };
   context.broker.subscribe(session, requests, () => {
-    if (session.hasEnded) return;
+    if (session.hasEnded) {
+      told();
+      return;
+    }
     joinShared(context, session, requests, () => {
       if (durable === null || session.hasEnded) {
         told();
@@ -178,4 +170,13 @@ export function restoreSubscriptions(context: MqttContext, { session, subscripti
       resumeFilters(context, durable, coming, told);
     });
   });
+}
+
+/** Shards that had the session give up what they kept of it. If it was taken further meanwhile, whoever has it then says so. */
+function tellMoved(context: MqttContext, session: MqttSession, durable: DurableSession): void {
+  if (session.hasEnded && session.isMoving) return;
+  if (!session.hasEnded) claimShared(context, session, context.shards, false);
+  for (const shard of context.shards)
+    if (shard !== context.broker.shard)
+      context.broker.sendQueueMessage(shard, { kind: 'session-moved', clientId: session.key, session: durable.uid });
 }
