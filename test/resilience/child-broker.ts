@@ -66,7 +66,21 @@ export class ChildBroker {
   }
 
   /** @param descriptorsMax hard limit of open descriptors; null for that of this process. */
-  static async start(context: TestContext, descriptorsMax: number | null, ...assignments: string[]): Promise<ChildBroker> {
+  static start(context: TestContext, descriptorsMax: number | null, ...assignments: string[]): Promise<ChildBroker> {
+    return ChildBroker.#launch(context, descriptorsMax, [], assignments);
+  }
+
+  /** One in which every collection of garbage is of all of it: slow, but what is resident is what it holds, and not what V8 has yet to look at. */
+  static startWithoutGarbage(context: TestContext, ...assignments: string[]): Promise<ChildBroker> {
+    return ChildBroker.#launch(context, null, ['--gc-global'], assignments);
+  }
+
+  static async #launch(
+    context: TestContext,
+    descriptorsMax: number | null,
+    nodeFlags: readonly string[],
+    assignments: readonly string[],
+  ): Promise<ChildBroker> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robustmq-child-'));
     const settings = [
       `data_path=${dataPath}`,
@@ -79,7 +93,7 @@ export class ChildBroker {
       'log.format=json',
       ...assignments,
     ];
-    const args = [MAIN, 'start', '--foreground', ...settings.flatMap((setting) => ['--set', setting])];
+    const args = [...nodeFlags, MAIN, 'start', '--foreground', ...settings.flatMap((setting) => ['--set', setting])];
     const limit = descriptorsMax === null ? '' : `ulimit -n ${descriptorsMax}; `;
     const child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     const broker = new ChildBroker(child, dataPath);

@@ -12,20 +12,22 @@ const ROUNDS = 4;
 const ROUNDS_WARM = 2;
 /** 10,000 in 5 s, on a machine that other tests share; this process is half of the work. */
 const STORM_MS_MAX = Math.max(3_000, CONNECTIONS / 2);
-/** What the heap of V8 moves by from round to round, and a fraction of what a connection takes. */
-const GROWTH_BYTES_MAX = 8 * 1024 * 1024 + CONNECTIONS * 2048;
+/** As many as are judged by memory, where every round is slow. */
+const JUDGED_CONNECTIONS = Math.min(CONNECTIONS, 2_000);
+/** What heap and tables move by from round to round, and a small fraction of what a connection takes. */
+const GROWTH_BYTES_MAX = 6 * 1024 * 1024 + JUDGED_CONNECTIONS * 512;
 
 const isConnackThatAccepts = (bytes: Uint8Array): boolean => bytes[0] === 0x20 && bytes[3] === 0;
 const PINGREQ: Uint8Array = Uint8Array.of(0xc0, 0);
 
 /** Opens all connections at once. Resolves when each has heard a CONNACK. */
-function storm(url: string, round: number): Promise<Socket[]> {
+function storm(url: string, round: number, connections: number): Promise<Socket[]> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const sockets: Socket[] = [];
-    let left = CONNECTIONS;
-    const timer = setTimeout(() => reject(new Error(`${left} of ${CONNECTIONS} heard nothing after 20 s`)), 20_000);
-    for (let i = 0; i < CONNECTIONS; i += 1) {
+    let left = connections;
+    const timer = setTimeout(() => reject(new Error(`${left} of ${connections} heard nothing after 20 s`)), 20_000);
+    for (let i = 0; i < connections; i += 1) {
       const hello = mqttPacket.generate({
         cmd: 'connect',
         clientId: `storm-${round}-${i}`,
@@ -59,32 +61,52 @@ async function ping(sockets: readonly Socket[]): Promise<void> {
   await eventually('everybody hears a PINGRESP', () => answers === sockets.length);
 }
 
-test(`storm: ${CONNECTIONS} connections at once are served in seconds, go at once, and leave nothing behind`, async (context) => {
+/** Most by a reset: after an orderly close the kernel keeps the port for a minute, and there are 28,000. */
+function leave(sockets: readonly Socket[]): void {
+  for (const [index, socket] of sockets.entries()) {
+    if (index % 10 === 0) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+}
+
+const nobodyIsThere = (broker: ChildBroker): Promise<void> =>
+  eventually('nobody is connected', async () => (await broker.status()).connections === 0);
+
+const noSessionIsLeft = (broker: ChildBroker): Promise<void> =>
+  eventually('no session is left', async () => (await broker.status()).node.shards.every(({ sessions }) => sessions === 0));
+
+test(`storm: ${CONNECTIONS} connections at once are served in seconds, and go at once`, async (context) => {
   const broker = await ChildBroker.start(context, null, 'runtime.shards=2');
-  const resident: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const beganMs = performance.now();
-    const sockets = await storm(broker.urlOf('mqtt.tcp'), round);
+    const sockets = await storm(broker.urlOf('mqtt.tcp'), round, CONNECTIONS);
     const tookMs = performance.now() - beganMs;
     assert.ok(tookMs < STORM_MS_MAX, `${CONNECTIONS} connections took ${tookMs.toFixed(0)} ms`);
+    context.diagnostic(`${tookMs.toFixed(0)} ms`);
     await ping(sockets);
     assert.equal((await broker.status()).connections, CONNECTIONS);
+    leave(sockets);
+    await nobodyIsThere(broker);
+  }
+  await noSessionIsLeft(broker);
+});
+
+test(`storm: ${JUDGED_CONNECTIONS} connections at once leave nothing behind in memory`, async (context) => {
+  const broker = await ChildBroker.startWithoutGarbage(context, 'runtime.shards=2');
+  const resident: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const sockets = await storm(broker.urlOf('mqtt.tcp'), round, JUDGED_CONNECTIONS);
+    await ping(sockets);
     const fullBytes = broker.residentBytes();
-    for (const [index, socket] of sockets.entries()) {
-      // Most by a reset: after an orderly close the kernel keeps the port for a minute, and there are 28,000.
-      if (index % 10 === 0) socket.destroy();
-      else socket.resetAndDestroy();
-    }
-    await eventually('nobody is connected', async () => (await broker.status()).connections === 0);
+    leave(sockets);
+    await nobodyIsThere(broker);
     resident.push(broker.residentBytes());
-    context.diagnostic(
-      `${tookMs.toFixed(0)} ms, ${(fullBytes / 2 ** 20).toFixed(1)} MiB resident with all, ${(resident[round] / 2 ** 20).toFixed(1)} after`,
-    );
+    context.diagnostic(`${(fullBytes / 2 ** 20).toFixed(1)} MiB resident with all, ${(resident[round] / 2 ** 20).toFixed(1)} after`);
   }
   const growth = resident[ROUNDS - 1] - resident[ROUNDS_WARM - 1];
   assert.ok(
     growth < GROWTH_BYTES_MAX,
     `resident memory grew by ${(growth / 2 ** 20).toFixed(1)} MiB from round ${ROUNDS_WARM} to round ${ROUNDS}`,
   );
-  await eventually('no session is left', async () => (await broker.status()).node.shards.every(({ sessions }) => sessions === 0));
+  await noSessionIsLeft(broker);
 });
