@@ -1,8 +1,14 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { assert } from '../../base/assert.js';
 import { BrokerError, systemCodeOf } from '../../base/errors.js';
 import { portOwner } from '../port-owner.js';
+
+/** Below the ports that the kernel gives to whoever names none (ip_local_port_range): it would give ours away until the shards listen on it. */
+const FREE_PORT_MIN = 10_240;
+const FREE_PORT_MAX = 32_767;
+const TRIES_MAX = 64;
 
 /**
  * Makes sure that a port is nobody's, before shards listen on it with SO_REUSEPORT: with that option a second broker would
@@ -11,6 +17,17 @@ import { portOwner } from '../port-owner.js';
  * @returns the port. Throws BrokerError RMQ-1003 if somebody has it.
  */
 export async function claimPort(host: string, port: number): Promise<number> {
+  if (port !== 0) return hold(host, port);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await hold(host, tries < TRIES_MAX ? randomInt(FREE_PORT_MIN, FREE_PORT_MAX + 1) : 0);
+    } catch (error) {
+      if (tries === TRIES_MAX || !(error instanceof BrokerError) || systemCodeOf(error.cause) !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+async function hold(host: string, port: number): Promise<number> {
   const server = createServer();
   try {
     server.listen({ host, port, exclusive: true });
