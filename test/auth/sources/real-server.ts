@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -11,6 +11,7 @@ import { openSource } from '../../../src/auth/sources/open-source.js';
 import { SystemClock } from '../../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../../src/base/logger.js';
 import { AUTH_SOURCE_SCHEMA } from '../../../src/settings/auth-source-schema.js';
+import { claimPort } from '../../../src/transport/websocket/claim-port.js';
 
 /* Servers of Debian, each started for its test as a process on a directory and a port of its own. Where one is not installed its test is skipped, and says so. */
 
@@ -39,14 +40,8 @@ export function directoryFor(context: TestContext, owner?: { readonly uid: numbe
   return directory;
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
+/** A port that was free a moment ago, and that the kernel gives to nobody meanwhile. */
+export const freePort = (): Promise<number> => claimPort('127.0.0.1', 0);
 
 export interface Owner {
   readonly uid: number;
