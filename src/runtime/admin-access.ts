@@ -10,6 +10,7 @@ import type { Dealer } from './dealer.js';
 import type { DescriptorWatch } from './descriptor-watch.js';
 import type { Listeners } from './listeners.js';
 import type { MetadataLink } from './metadata-link.js';
+import { residentBytes } from './resident-memory.js';
 import type { ShardCounters } from './shard-counters.js';
 import type { Supervisor } from './supervisor.js';
 import type { ThreadCells } from './thread-cells.js';
@@ -135,7 +136,7 @@ function samplesOf(node: NodeFacts): NodeSample[] {
       ),
     },
     one('process_cpu_seconds_total', 'counter', 'Processor time of the process', (user + system) / 1_000_000),
-    one('process_resident_memory_bytes', 'gauge', 'Memory of the process', process.memoryUsage.rss()),
+    one('process_resident_memory_bytes', 'gauge', 'Memory of the process', residentBytes()),
     one('process_start_time_seconds', 'gauge', 'When the process began, since the epoch', performance.timeOrigin / 1000),
   ];
 }

@@ -6,6 +6,7 @@ import type { OverloadLimits } from '../protocols/mqtt/overload.js';
 import type { RateSettings, SharedLimitSettings } from '../settings/limits-schema.js';
 import type { Settings } from '../settings/schema.js';
 import type { ShardHandOver } from './orders.js';
+import { residentBytes } from './resident-memory.js';
 
 /** Addresses, users and tenants that are counted at a time. */
 const ROWS = 16_384;
@@ -55,7 +56,7 @@ export function overloadLimits({ mqtt: { overload } }: Settings): OverloadLimits
   return {
     lagMaxMs: overload.enabled ? overload.lag_max : Number.POSITIVE_INFINITY,
     memoryMaxBytes: overload.memory_max > 0 ? overload.memory_max : memoryOfMachine() * MEMORY_SHARE,
-    memoryBytes: () => process.memoryUsage.rss(),
+    memoryBytes: residentBytes,
   };
 }
 

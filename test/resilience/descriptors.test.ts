@@ -11,6 +11,9 @@ const EXHAUSTED_MS = 1_000;
 /** Of one second: 10 tries to accept, and what two idle shards and their ticks cost. A loop that spins takes all of it. */
 const CPU_SHARE_MAX = 0.35;
 
+/** The certificate that TLS makes for itself at the first start would be counted as work. */
+const SETTINGS: readonly string[] = ['runtime.shards=2', 'mqtt.tls.enabled=false', 'mqtt.wss.enabled=false'];
+
 const CONNECT: Uint8Array = mqttPacket.generate({ cmd: 'connect', clientId: '', protocolVersion: 5, clean: true, keepalive: 0 });
 
 /** A client that says CONNECT as soon as its handshake with the kernel is done, and notes the answer. */
@@ -35,6 +38,8 @@ class Knocker {
 
 const served = (knockers: readonly Knocker[]): number => knockers.filter(({ isServed }) => isServed).length;
 
+const complaintsOf = (broker: ChildBroker): number => broker.log.filter(({ event }) => event === 'listener.descriptors-used-up').length;
+
 /** Opens connections until the broker has no descriptors left: most are served, the rest waits in the backlog. */
 async function exhaust(context: TestContext, broker: ChildBroker): Promise<Knocker[]> {
   const knockers = Array.from({ length: CONNECTIONS }, () => new Knocker(context, broker.urlOf('mqtt.tcp')));
@@ -44,6 +49,11 @@ async function exhaust(context: TestContext, broker: ChildBroker): Promise<Knock
     last = served(knockers);
     await pass(150);
     return last > 50 && last === before;
+  });
+  await eventually('it says so', () => {
+    // Whom libuv turns away may leave a last descriptor behind.
+    if (complaintsOf(broker) === 0) knockers.push(new Knocker(context, broker.urlOf('mqtt.tcp')));
+    return complaintsOf(broker) > 0;
   });
   assert.ok(last < DESCRIPTORS_MAX, `${last} of ${CONNECTIONS} are served with ${DESCRIPTORS_MAX} descriptors`);
   return knockers;
@@ -59,7 +69,7 @@ async function cpuShare(broker: ChildBroker): Promise<number> {
 
 for (const transport of ['native', 'node'] as const) {
   test(`descriptors, ${transport}: used up, the broker neither spins nor falls, says so once, and goes on accepting when some are free`, async (context) => {
-    const broker = await ChildBroker.start(context, DESCRIPTORS_MAX, 'runtime.shards=2', `runtime.transport=${transport}`);
+    const broker = await ChildBroker.start(context, DESCRIPTORS_MAX, ...SETTINGS, `runtime.transport=${transport}`);
     const knockers = await exhaust(context, broker);
     const lucky = knockers.filter(({ isServed }) => isServed);
     const share = await cpuShare(broker);
@@ -75,13 +85,12 @@ for (const transport of ['native', 'node'] as const) {
     await eventually('a new one is served', () => late.isServed);
     assert.ok(broker.isRunning);
     if (transport === 'native') assert.ok((await broker.status()).node.acceptErrors > 0, 'counted');
-    const complaints = broker.log.filter(({ event }) => event === 'listener.descriptors-used-up');
-    assert.equal(complaints.length, 1, 'logged once');
+    assert.equal(complaintsOf(broker), 1, 'logged once');
   });
 }
 
 test('descriptors: used up, WebSocket clients that knock cost nothing either, and are refused until some are free', async (context) => {
-  const broker = await ChildBroker.start(context, DESCRIPTORS_MAX, 'runtime.shards=2');
+  const broker = await ChildBroker.start(context, DESCRIPTORS_MAX, ...SETTINGS);
   const knockers = await exhaust(context, broker);
   const upgrade = Buffer.from(
     'GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +

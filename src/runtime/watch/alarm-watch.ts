@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import type { AlarmSettings } from '../../settings/watch-schema.js';
+import { residentBytes } from '../resident-memory.js';
 import type { AlarmState, Alarms } from './alarms.js';
 
 /** How often it looks. */
@@ -122,7 +123,7 @@ export function processFacts(dataPath: string): ProcessFacts {
       const { user, system } = process.cpuUsage();
       return user + system;
     },
-    memoryBytes: () => process.memoryUsage.rss(),
+    memoryBytes: residentBytes,
     memoryBytesMax: () => {
       const bound = process.constrainedMemory(); // Of a container; 0, or more than there is, without one.
       return bound > 0 && bound < totalmem() ? bound : totalmem();
