@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Target } from '../robust-bench/load-plan.js';
+import { FREE_PORTS } from './free-ports.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const READY_MS_MAX = 15_000;
@@ -21,15 +22,7 @@ export class BrokerUnderTest {
   /** @throws with what the broker wrote if it does not get ready. */
   static async start(): Promise<BrokerUnderTest> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robust-bench-'));
-    const settings = [
-      'mqtt.tcp.port=0',
-      'mqtt.ws.port=0',
-      'mqtt.tls.port=0',
-      'mqtt.wss.port=0',
-      'grpc.port=0',
-      'http.port=0',
-      `data_path=${dataPath}`,
-    ].flatMap((setting) => ['--set', setting]);
+    const settings = [...FREE_PORTS, `data_path=${dataPath}`].flatMap((setting) => ['--set', setting]);
     const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     const listening = new Promise<RegExpExecArray>((resolve, reject) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { FREE_PORTS } from '../../bench/macro/free-ports.js';
 import { SILENT_LOGGER } from '../../src/base/logger.js';
 import type { RunningNode } from '../../src/launcher/ports.js';
 import { startNode } from '../../src/runtime/node.js';
@@ -14,16 +15,7 @@ export async function startBroker(context: TestContext, ...assignments: string[]
   const { settings } = loadSettings({
     configPath: null,
     environment: {},
-    assignments: [
-      `data_path=${dataPath}`,
-      'mqtt.tcp.port=0',
-      'mqtt.ws.port=0',
-      'mqtt.tls.port=0',
-      'mqtt.wss.port=0',
-      'grpc.port=0',
-      'http.port=0',
-      ...assignments,
-    ],
+    assignments: [`data_path=${dataPath}`, ...FREE_PORTS, ...assignments],
   });
   const broker = await startNode(settings, SILENT_LOGGER);
   context.after(async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { FREE_PORTS } from '../../bench/macro/free-ports.js';
 import { askControl } from '../../src/launcher/control-client.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -82,17 +83,7 @@ export class ChildBroker {
     assignments: readonly string[],
   ): Promise<ChildBroker> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robustmq-child-'));
-    const settings = [
-      `data_path=${dataPath}`,
-      'mqtt.tcp.port=0',
-      'mqtt.ws.port=0',
-      'mqtt.tls.port=0',
-      'mqtt.wss.port=0',
-      'grpc.port=0',
-      'http.port=0',
-      'log.format=json',
-      ...assignments,
-    ];
+    const settings = [`data_path=${dataPath}`, ...FREE_PORTS, 'log.format=json', ...assignments];
     const args = [...nodeFlags, MAIN, 'start', '--foreground', ...settings.flatMap((setting) => ['--set', setting])];
     const limit = descriptorsMax === null ? '' : `ulimit -n ${descriptorsMax}; `;
     const child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });

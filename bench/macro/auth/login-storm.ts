@@ -7,6 +7,7 @@ import mqtt, { type MqttClient } from 'mqtt';
 import { SILENT_LOGGER } from '../../../src/base/logger.js';
 import { startNode } from '../../../src/runtime/node.js';
 import { loadSettings } from '../../../src/settings/parse.js';
+import { FREE_PORTS } from '../free-ports.js';
 
 /*
   What a storm of bad logins does to a client that behaves: the round trip of its QoS 1 messages, without and with 1,000 bad logins a second, in turns.
@@ -59,15 +60,7 @@ function percentile(times: readonly number[], share: number): string {
 
 async function main(perSecond: number, rounds: number): Promise<void> {
   const dataPath = mkdtempSync(join(tmpdir(), 'robustmq-storm-'));
-  const assignments = [
-    `data_path=${dataPath}`,
-    'mqtt.tcp.port=0',
-    'mqtt.ws.enabled=false',
-    'mqtt.tls.port=0',
-    'mqtt.wss.port=0',
-    'grpc.port=0',
-    'http.port=0',
-  ];
+  const assignments = [`data_path=${dataPath}`, ...FREE_PORTS, 'mqtt.ws.enabled=false'];
   const { settings } = loadSettings({ configPath: null, environment: {}, assignments });
   const node = await startNode(settings, SILENT_LOGGER);
   const [{ url, port }] = node.listeners;

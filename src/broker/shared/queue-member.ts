@@ -1,3 +1,4 @@
+import { SeededRandom } from '../../base/random.js';
 import type { ShardId } from '../ports.js';
 import { affinity } from './affinity.js';
 import type { SharedStrategy } from './ports.js';
@@ -39,11 +40,11 @@ export class QueueMembers {
   readonly all: QueueMember[] = [];
   readonly #strategy: SharedStrategy;
   #turn = 0;
-  #dice: number;
+  readonly #random: SeededRandom;
 
   constructor(strategy: SharedStrategy, seed: number) {
     this.#strategy = strategy;
-    this.#dice = seed | 1;
+    this.#random = new SeededRandom(seed);
   }
 
   get hasDurable(): boolean {
@@ -77,7 +78,7 @@ export class QueueMembers {
       case 'sticky':
         return this.#firstFree(0, refusal);
       case 'random':
-        return this.#firstFree(this.#roll(this.all.length), refusal);
+        return this.#firstFree(this.#random.nextU32() % this.all.length, refusal);
       case 'hash-client':
       case 'hash-topic':
         return this.#mostFitting(keyHash, refusal);
@@ -138,15 +139,5 @@ export class QueueMembers {
       bestAffinity = value;
     }
     return best;
-  }
-
-  /** xorshift32. */
-  #roll(limit: number): number {
-    let dice = this.#dice;
-    dice ^= dice << 13;
-    dice ^= dice >>> 17;
-    dice ^= dice << 5;
-    this.#dice = dice;
-    return (dice >>> 0) % limit;
   }
 }

@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { SeededRandom } from '../../base/random.js';
 import type { Receiver, ShardId, SharedGroup as SharedGroupPort } from '../ports.js';
 import { MergedReceiver, type Subscription } from '../subscription.js';
 import { affinity } from './affinity.js';
@@ -23,7 +24,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
   readonly #subscriptions: Subscription<S>[] = [];
   readonly #members: Receiver<S>[] = [];
   #turn = 0;
-  #dice: number;
+  readonly #random: SeededRandom;
   /** Shards with members, this one included if it has any, ascending; parallel arrays. */
   readonly #shards: ShardId[] = [];
   readonly #weights: number[] = [];
@@ -39,7 +40,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
     this.number = number;
     this.self = self;
     this.policy = policy;
-    this.#dice = (seed ^ Math.imul(number, 0x9e37_79b1)) | 1;
+    this.#random = new SeededRandom(seed ^ Math.imul(number, 0x9e37_79b1));
   }
 
   /** On this shard. */
@@ -175,7 +176,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
       case 'sticky':
         return this.#firstFree(choice, 0);
       case 'random':
-        return this.#firstFree(choice, this.#roll(count));
+        return this.#firstFree(choice, this.#random.nextU32() % count);
       case 'hash-client':
         return this.#mostFitting(choice, choice.publisherHash);
       case 'hash-topic':
@@ -191,7 +192,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
   #anyMember(choice: SharedChoice<S>): number {
     const members = this.#members;
     const count = members.length;
-    const start = this.policy.strategy === 'random' ? this.#roll(count) : this.#turn < count ? this.#turn : 0;
+    const start = this.policy.strategy === 'random' ? this.#random.nextU32() % count : this.#turn < count ? this.#turn : 0;
     for (let i = 0; i < count; i += 1) {
       const index = (start + i) % count;
       if (choice.isThere(members[index])) return index;
@@ -252,7 +253,7 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
       case 'sticky':
         return this.#firstShard(mine);
       case 'random':
-        return this.#shardByWeight(mine, this.#roll(this.#freeWeight(mine)));
+        return this.#shardByWeight(mine, this.#random.nextU32() % this.#freeWeight(mine));
       case 'hash-client':
         return this.#fittingShard(mine, choice.publisherHash);
       case 'hash-topic':
@@ -343,15 +344,5 @@ export class SharedGroup<S> implements SharedGroupPort<S> {
     }
     credits[richest] -= total;
     return richest;
-  }
-
-  /** xorshift32. */
-  #roll(limit: number): number {
-    let dice = this.#dice;
-    dice ^= dice << 13;
-    dice ^= dice >>> 17;
-    dice ^= dice << 5;
-    this.#dice = dice;
-    return (dice >>> 0) % limit;
   }
 }

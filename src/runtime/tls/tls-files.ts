@@ -8,12 +8,12 @@ import { parsePskFile } from '../../transport/tls/psk-file.js';
 import { authorityPathOf, developmentPair, renewalOf } from './development-authority.js';
 
 const TICKET_KEYS_BYTES = 48;
-/** A certificate with less left is worth a warning at each look at the files. */
-const SOON_MS = 14 * 86_400_000;
 
+/** Of a certificate that a listener shows. */
 export interface CertificateExpiry {
+  /** As in the settings: `mqtt.tls`. */
   readonly listener: string;
-  /** Of SNI; empty: the listener's own. */
+  /** The name that a client asks for to get it (SNI); empty: the listener's own. */
   readonly host: string;
   /** Milliseconds since the epoch. */
   readonly notAfterMs: number;
@@ -29,6 +29,8 @@ export interface TlsReload {
 interface Entry {
   readonly definition: ListenerDefinition;
   material: TlsMaterial | null;
+  /** Of the material: alarms look at them each second. */
+  expiries: readonly CertificateExpiry[];
   /** Of the files that were read last, good or not. */
   loaded: string;
   /** Of the files at the last look. */
@@ -62,7 +64,7 @@ export class TlsFiles {
     this.#log = log;
     this.#entries = definitions
       .filter(({ kind }) => isTlsKind(kind))
-      .map((definition) => ({ definition, material: null, loaded: '', seen: '', good: '' }));
+      .map((definition) => ({ definition, material: null, expiries: [], loaded: '', seen: '', good: '' }));
     for (const entry of this.#entries) {
       if (entry.definition.cert === '')
         readMaterial(entry.definition, { cert: '', key: '' }); // The other files are looked at now.
@@ -81,11 +83,7 @@ export class TlsFiles {
   }
 
   get expiries(): readonly CertificateExpiry[] {
-    return this.#entries.flatMap(({ definition: { name }, material }) => {
-      if (material === null) return [];
-      const own = { listener: name, host: '', notAfterMs: notAfterOf(material.cert) };
-      return [own, ...material.byServerName.map(({ host, cert }) => ({ listener: name, host, notAfterMs: notAfterOf(cert) }))];
-    });
+    return this.#entries.flatMap(({ expiries }) => expiries);
   }
 
   /** Has a certificate made, or read, for the listeners that have none, and made anew when it nears its end. Nobody waits for it. */
@@ -120,14 +118,6 @@ export class TlsFiles {
     void this.provideDevelopment(nowMs);
   }
 
-  /** For the log, once a day. */
-  warnOfExpiry(nowMs: number): void {
-    for (const { listener, host, notAfterMs } of this.expiries) {
-      const days = Math.floor((notAfterMs - nowMs) / 86_400_000);
-      if (notAfterMs - nowMs < SOON_MS) this.#log.warn('tls.expiry', 'a certificate ends soon', { listener, host, days });
-    }
-  }
-
   get #needsDevelopment(): boolean {
     return this.#entries.some(({ definition }) => definition.cert === '');
   }
@@ -153,6 +143,7 @@ export class TlsFiles {
     const material = readMaterial(definition, this.#development);
     checkMaterial(material, rulesOf(definition));
     entry.material = material;
+    entry.expiries = expiriesOf(definition.name, material);
     entry.good = entry.loaded;
     return material;
   }
@@ -194,6 +185,10 @@ function signatureOf({ cert, key, ca, crl, psk_file, sni }: ListenerDefinition):
       return stat === undefined ? '-' : `${stat.mtimeMs}:${stat.size}:${stat.ino}`;
     })
     .join(' ');
+}
+
+function expiriesOf(listener: string, { cert, byServerName }: TlsMaterial): readonly CertificateExpiry[] {
+  return [{ host: '', cert }, ...byServerName].map((shown) => ({ listener, host: shown.host, notAfterMs: notAfterOf(shown.cert) }));
 }
 
 function notAfterOf(cert: string): number {

@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import type { AlarmSettings } from '../../settings/watch-schema.js';
 import { residentBytes } from '../resident-memory.js';
+import type { CertificateExpiry } from '../tls/tls-files.js';
 import type { AlarmState, Alarms } from './alarms.js';
 
 /** How often it looks. */
@@ -12,15 +13,6 @@ const SLACK_PERCENT = 5;
 const SLACK_FACTOR = 1.1;
 const BYTES_PER_MIB = 2 ** 20;
 
-/** A certificate that a listener shows. */
-export interface ShownCertificate {
-  /** As in the settings: `mqtt.tls`. */
-  readonly listener: string;
-  /** The name that a client asks for to get it (SNI); empty: the listener's own. */
-  readonly host: string;
-  readonly notAfterMs: number;
-}
-
 /** What the node knows of itself. */
 export interface WatchedNode {
   readonly connections: number;
@@ -28,7 +20,7 @@ export interface WatchedNode {
   readonly isShortOfDescriptors: boolean;
   /** By shard: whether it sheds work, and whether its journal takes records. */
   readonly shards: readonly { readonly isShedding: boolean; readonly isJournalFull: boolean }[];
-  readonly certificates: readonly ShownCertificate[];
+  readonly certificates: readonly CertificateExpiry[];
   /** Sources of authentication, by their names in the settings. */
   readonly sources: readonly { readonly name: string; readonly isDown: boolean }[];
 }

@@ -10,7 +10,8 @@ import type { DescriptorWatch } from '../descriptor-watch.js';
 import type { ShardCounters } from '../shard-counters.js';
 import type { Supervisor } from '../supervisor.js';
 import type { ThreadCells } from '../thread-cells.js';
-import { AlarmWatch, processFacts, type ShownCertificate, type WatchedNode } from './alarm-watch.js';
+import type { CertificateExpiry } from '../tls/tls-files.js';
+import { AlarmWatch, processFacts, type WatchedNode } from './alarm-watch.js';
 import { type Alarm, Alarms, type PastAlarm } from './alarms.js';
 import { SystemTree } from './system-tree.js';
 import type { NodeFigures } from './system-values.js';
@@ -28,7 +29,7 @@ export interface WatchHost {
   /** Of authentication, by their names in the settings. */
   sources(): Readonly<Record<string, { readonly isDown: boolean }>>;
   /** That listeners show. */
-  certificates(): readonly ShownCertificate[];
+  certificates(): readonly CertificateExpiry[];
 }
 
 /** What the node knows and says of itself: numbers under `$SYS`, and alarms. On the main thread; `tick` is called every 100 ms or so. */
