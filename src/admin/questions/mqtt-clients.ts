@@ -1,33 +1,10 @@
 import { z } from 'zod';
+import type { ClientFacts } from '../../protocols/mqtt/operator/ports.js';
 import { DONE, type Done, type Page, type PageAsk, pageAsk, pageOf, type Question, tenantAsk } from './question.js';
 
 /* Clients that are connected over MQTT. */
 
-export interface ClientRow {
-  readonly clientId: string;
-  readonly tenant: string;
-  /** Empty: it gave no name. */
-  readonly user: string;
-  readonly address: string;
-  readonly port: number;
-  /** As in the settings: `mqtt.tcp`. */
-  readonly listener: string;
-  /** 3: MQTT 3.1, 4: 3.1.1, 5: 5.0. */
-  readonly version: number;
-  /** Milliseconds since the epoch. */
-  readonly connectedAtMs: number;
-  /** 0: none. */
-  readonly keepAliveSeconds: number;
-  /** Null: its session never expires. */
-  readonly expirySeconds: number | null;
-  readonly subscriptions: number;
-  /** Messages that wait in memory. */
-  readonly queued: number;
-  readonly inFlight: number;
-  /** Bytes on the way to its socket. */
-  readonly outputBytes: number;
-  /** It takes less than it is sent. */
-  readonly isCongested: boolean;
+export interface ClientRow extends Omit<ClientFacts, 'key'> {
   readonly shard: number;
 }
 

@@ -1,20 +1,10 @@
 import { z } from 'zod';
+import type { DelayedFacts } from '../../protocols/mqtt/operator/ports.js';
 import { DONE, type Done, type Page, type PageAsk, pageAsk, pageOf, type Question, tenantAsk } from './question.js';
 
 /* Messages that wait to be published. */
 
-export interface DelayedRow {
-  readonly id: string;
-  readonly tenant: string;
-  readonly topic: string;
-  readonly publisher: string;
-  readonly qos: number;
-  readonly isRetained: boolean;
-  readonly bytes: number;
-  /** Milliseconds since the epoch. */
-  readonly receivedAtMs: number;
-  readonly dueAtMs: number;
-}
+export type DelayedRow = DelayedFacts;
 
 const delayedRow = {
   id: z.string(),

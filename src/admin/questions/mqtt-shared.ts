@@ -1,25 +1,10 @@
 import { z } from 'zod';
+import type { SharedGroupFacts } from '../../protocols/mqtt/operator/ports.js';
 import { type Page, type PageAsk, pageAsk, pageOf, type Question } from './question.js';
 
 /* Shared subscriptions: who is in them, and what waits for them. */
 
-export interface SharedGroupRow {
-  readonly group: string;
-  readonly filter: string;
-  readonly tenant: string;
-  readonly strategy: string;
-  /** Its messages are kept while nobody can take them. */
-  readonly isKept: boolean;
-  /** Members, those of them whose session outlives its connection, and those that are on line. */
-  readonly members: number;
-  readonly durableMembers: number;
-  readonly onlineMembers: number;
-  /** Messages that nobody has, and that members have in hand. */
-  readonly waiting: number;
-  readonly inHand: number;
-  /** Milliseconds since the epoch when the oldest of them came; 0: there are none, or it is gone from the log. */
-  readonly oldestAtMs: number;
-}
+export type SharedGroupRow = Omit<SharedGroupFacts, 'key'>;
 
 const ROW: z.ZodType<SharedGroupRow> = z.looseObject({
   group: z.string(),

@@ -10,7 +10,7 @@ import type { Done, Page } from '../../admin/questions/question.js';
 import { BrokerError } from '../../base/errors.js';
 import { sessionKey } from '../../base/tenant-names.js';
 import type { ShardId } from '../../broker/ports.js';
-import type { ClientFacts } from '../../protocols/mqtt/operator/clients.js';
+import type { ClientFacts } from '../../protocols/mqtt/operator/ports.js';
 import { type Answerer, type AskedNode, answerer } from './answerer.js';
 import { cursorOf, mergePages, partsOf } from './pages.js';
 

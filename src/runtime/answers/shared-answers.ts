@@ -1,6 +1,6 @@
 import { SHARED_GROUPS, type SharedGroupRow, type SharedGroupsAsk } from '../../admin/questions/mqtt-shared.js';
 import type { Page } from '../../admin/questions/question.js';
-import type { SharedGroupFacts } from '../../protocols/mqtt/operator/shared-groups.js';
+import type { SharedGroupFacts } from '../../protocols/mqtt/operator/ports.js';
 import { type Answerer, type AskedNode, answerer } from './answerer.js';
 import { cursorOf, partsOf } from './pages.js';
 

@@ -5,6 +5,7 @@ import { REASON } from '../constants.js';
 import type { MqttContext } from '../context.js';
 import { EXPIRY_NEVER, type MqttSession } from '../session.js';
 import { FirstKeys } from './first-keys.js';
+import type { ClientFacts } from './ports.js';
 
 /* Clients of this shard that are connected, as operators see them. */
 
@@ -21,25 +22,6 @@ export interface ClientsAsk {
   readonly address: string;
   readonly tenant: string;
   readonly listener: string;
-}
-
-export interface ClientFacts {
-  readonly key: string;
-  readonly clientId: string;
-  readonly tenant: string;
-  readonly user: string;
-  readonly address: string;
-  readonly port: number;
-  readonly listener: string;
-  readonly version: number;
-  readonly connectedAtMs: number;
-  readonly keepAliveSeconds: number;
-  readonly expirySeconds: number | null;
-  readonly subscriptions: number;
-  readonly queued: number;
-  readonly inFlight: number;
-  readonly outputBytes: number;
-  readonly isCongested: boolean;
 }
 
 /** The first behind `after` that match, by key. */

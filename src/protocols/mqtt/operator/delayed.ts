@@ -3,25 +3,12 @@ import type { RecordBatch } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import { whenDurable } from '../durable/turn.js';
 import { messageOf } from '../record.js';
+import type { DelayedFacts } from './ports.js';
 
 /* Messages that wait on this shard to be published, as operators see and cancel them. They are looked through piece by piece, each in a turn of its own. */
 
 /** Records that one turn reads. */
 const PIECE_RECORDS = 200;
-
-export interface DelayedFacts {
-  readonly id: string;
-  readonly tenant: string;
-  /** Where it will be published. */
-  readonly topic: string;
-  /** Client identifier. */
-  readonly publisher: string;
-  readonly qos: number;
-  readonly isRetained: boolean;
-  readonly bytes: number;
-  readonly receivedAtMs: number;
-  readonly dueAtMs: number;
-}
 
 export interface DelayedMatch {
   readonly tenant: string;

@@ -5,6 +5,7 @@ import { StoreError } from '../../../storage/ports.js';
 import type { MqttContext } from '../context.js';
 import { parseShared } from '../topic-syntax.js';
 import { FirstKeys } from './first-keys.js';
+import type { SharedGroupFacts } from './ports.js';
 
 /* Shared subscriptions as operators see them. Members of all shards are known to each of them; what waits, to the one that has the log. */
 
@@ -15,24 +16,6 @@ export interface SharedGroupsAsk {
   readonly group: string;
   readonly filter: string;
   readonly tenant: string;
-}
-
-export interface SharedGroupFacts {
-  /** The filter, `$share/...` included, as the broker knows it. */
-  readonly key: string;
-  readonly group: string;
-  readonly filter: string;
-  readonly tenant: string;
-  readonly strategy: string;
-  readonly isKept: boolean;
-  readonly members: number;
-  readonly durableMembers: number;
-  readonly onlineMembers: number;
-  /** Of the logs of this shard. */
-  readonly waiting: number;
-  readonly inHand: number;
-  /** Milliseconds since the epoch; 0: nothing waits, or it cannot be read. */
-  readonly oldestAtMs: number;
 }
 
 export interface SharedGroupPage {
