@@ -124,6 +124,7 @@ export class MqttStage {
       runLinks: NO_RUNS,
       journal: NO_JOURNAL,
       shardCount: 1,
+      connectionsOfNode: () => 0,
       originOf: () => ({
         listener: 'mqtt.tcp',
         address: '127.0.0.1',

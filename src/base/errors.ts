@@ -45,7 +45,7 @@ export const ERROR_TABLE = {
   'RMQ-1015': { title: 'control socket failed', cure: 'Use a data_path on a local disk whose user may write there' },
   'RMQ-1016': {
     title: 'descriptors are used up',
-    cure: 'Raise the limit of open files (`ulimit -n`, systemd LimitNOFILE), or lower mqtt.connections_max',
+    cure: 'Raise the limit of open files (`ulimit -n`, systemd LimitNOFILE), or runtime.descriptors_reserved',
   },
   'RMQ-1017': {
     title: 'WebSocket engine is not available',

@@ -60,6 +60,13 @@ export class ListenerCells {
     return sum;
   }
 
+  /** Connections of the node. */
+  get total(): number {
+    let sum = 0;
+    for (let at = this.#at(0, 0); at < this.#cells.length; at += 1) sum += Atomics.load(this.#cells, at);
+    return sum;
+  }
+
   /** It died, and its connections with it. */
   clearShard(shard: number): void {
     for (let tag = 0; tag <= this.#tagsMax; tag += 1) Atomics.store(this.#cells, this.#at(tag, shard), 0);

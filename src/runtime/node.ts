@@ -10,6 +10,7 @@ import { adminAccess, type NodeFacts } from './admin-access.js';
 import { AuthKeeper } from './auth-keeper.js';
 import { brokerIdOf } from './broker-id.js';
 import { Dealer } from './dealer.js';
+import { withConnectionsThatFit } from './descriptor-share.js';
 import { DescriptorWatch } from './descriptor-watch.js';
 import { Enquiries } from './enquiries.js';
 import { endInHaste } from './haste.js';
@@ -94,8 +95,9 @@ export class RunningNode {
   #heldOrders: ShardOrder[] | null = [];
   #stopped: Promise<void> | null = null;
 
-  static async start(settings: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
-    const transportKind = chooseTransport(settings, log);
+  static async start(given: Settings, log: Logger, watching: Watching = {}): Promise<RunningNode> {
+    const transportKind = chooseTransport(given, log);
+    const settings = withConnectionsThatFit(given, log);
     // What is accepted before the dealer stands waits in the backlog: accepting starts with the next turn of this thread.
     const early: { deal: Dealer['deal'] } = { deal: () => {} };
     const cells = ThreadCells.create(settings.runtime.shards);

@@ -12,7 +12,7 @@ import type { TlsMaterial } from '../transport/tls/material.js';
 import { TlsGate } from '../transport/tls/tls-gate.js';
 import { BY_ADDRESS, BY_OTHERS } from '../transport/websocket/engine.js';
 import { WebSocketListener } from '../transport/websocket/websocket-listener.js';
-import { ListenerCells, tagsMaxOf } from './listener-cells.js';
+import type { ListenerCells } from './listener-cells.js';
 import type { ListenerHandOver, ShardHandOver } from './orders.js';
 import { type Origins, originOf } from './origins.js';
 import { rulesOf } from './tls/tls-files.js';
@@ -28,6 +28,7 @@ const DEADLINE_TICKS = 5;
 
 export interface ShardListenersParts {
   readonly handOver: ShardHandOver;
+  readonly cells: ListenerCells;
   readonly transport: Transport;
   readonly origins: Origins;
   readonly log: Logger;
@@ -68,9 +69,8 @@ export class ShardListeners {
   #isClosed = false;
 
   constructor(parts: ShardListenersParts) {
-    const { listenerCells, peers, settings } = parts.handOver;
     this.#parts = parts;
-    this.#cells = new ListenerCells(listenerCells, tagsMaxOf(listenersOf(settings.mqtt)), peers.length);
+    this.#cells = parts.cells;
   }
 
   /** Sockets that are no connections yet. */
@@ -156,6 +156,7 @@ export class ShardListeners {
   }
 
   #admits({ tag, connections_max, connections_per_second_max }: ListenerDefinition): boolean {
+    if (this.#cells.total >= this.#parts.handOver.settings.mqtt.connections_max) return false;
     if (connections_max === 0 && connections_per_second_max === 0) return true;
     return this.#cells.admits(tag, { connectionsMax: connections_max, perSecondMax: connections_per_second_max }, performance.now());
   }

@@ -11,6 +11,7 @@ import { MqttEngine } from '../protocols/mqtt/adapter.js';
 import { CONNECT_BYTES_MAX, type MqttLimits } from '../protocols/mqtt/limits.js';
 import type { MqttSession } from '../protocols/mqtt/session.js';
 import type { SlowSettings } from '../protocols/mqtt/slow/slow-subscriptions.js';
+import { listenersOf } from '../settings/listener-schema.js';
 import type { Settings } from '../settings/schema.js';
 import { DROP } from '../telemetry/metrics/drops.js';
 import { HISTOGRAM } from '../telemetry/metrics/histogram.js';
@@ -23,6 +24,7 @@ import { AuthLink } from './auth-link.js';
 import { Connections } from './connections.js';
 import { applySettings, durableLogs, openJournal, replayLogs } from './journal-parts.js';
 import { Links } from './links.js';
+import { ListenerCells, tagsMaxOf } from './listener-cells.js';
 import { nodeQuotas, overloadLimits } from './node-quotas.js';
 import type { ShardHandOver, ShardNotice } from './orders.js';
 import { Origins } from './origins.js';
@@ -39,6 +41,7 @@ const MS_PER_SECOND = 1000;
 /** The rooms of one shard, built and wired, and not yet turning. */
 export interface ShardParts {
   readonly cells: ThreadCells;
+  readonly listenerCells: ListenerCells;
   readonly log: PortLogger;
   readonly clock: SystemClock;
   readonly metrics: ShardMetrics;
@@ -61,6 +64,7 @@ export const ENGINE_MQTT = 0;
 export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, post: (notice: ShardNotice) => void): ShardParts {
   const { settings, shard } = handOver;
   const cells = new ThreadCells(handOver.cells);
+  const listenerCells = new ListenerCells(handOver.listenerCells, tagsMaxOf(listenersOf(settings.mqtt)), handOver.peers.length);
   const log = new PortLogger(post, cells);
   const clock = new SystemClock();
   const metrics = new ShardMetrics(handOver.metrics);
@@ -111,6 +115,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     log,
     metrics,
     shardCount: handOver.peers.length,
+    connectionsOfNode: () => listenerCells.total,
     authenticator: auth,
     rights: access.rules,
     bans: access.bans,
@@ -140,7 +145,24 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
   journal.onFlushed = (milliseconds) => metrics.observe(HISTOGRAM.walFsync, milliseconds);
   links.onPeerStuck = (peer) => post({ kind: 'peer-stuck', peer });
   const connections = new Connections([mqtt]);
-  return { cells, log, clock, metrics, transport, links, broker, journal, resolver, mqtt, auth, connections, origins, access, door };
+  return {
+    cells,
+    listenerCells,
+    log,
+    clock,
+    metrics,
+    transport,
+    links,
+    broker,
+    journal,
+    resolver,
+    mqtt,
+    auth,
+    connections,
+    origins,
+    access,
+    door,
+  };
 }
 
 function openTransport(handOver: ShardHandOver): Transport {
@@ -170,7 +192,7 @@ function slowSettings({ mqtt: { slow_subscriptions: slow } }: Settings, shards: 
   return { thresholdMs, span, staysMs, entriesMax: Math.ceil(slow.entries_max / shards) };
 }
 
-/** Of one shard. All connections may end up on one: only the sum over the node is known, and watched by the dealer. */
+/** Of the node, or of one shard where only that can be counted: all connections may end up on one. */
 function mqttLimits({ mqtt, journal }: Settings): MqttLimits {
   return {
     connectionsMax: mqtt.connections_max,

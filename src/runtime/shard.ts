@@ -91,6 +91,7 @@ export class Shard {
     };
     this.#listeners = new ShardListeners({
       handOver,
+      cells: this.#parts.listenerCells,
       transport: this.#parts.transport,
       origins: this.#parts.origins,
       log: this.#parts.log,

@@ -15,13 +15,6 @@ export function chooseTransport(settings: Settings, log: Logger): TransportKind 
       log.warn('transport.fallback', 'the native transport is not available, node:net takes its place', { why: native.unavailable });
     return 'node';
   }
-  const descriptors = native.raiseDescriptorLimit();
-  log.debug('process.limits', 'the limit of open descriptors is raised', { descriptors });
-  if (descriptors < settings.mqtt.connections_max) {
-    log.debug('process.few-descriptors', 'fewer descriptors than mqtt.connections_max', {
-      descriptors,
-      connectionsMax: settings.mqtt.connections_max,
-    });
-  }
+  native.raiseDescriptorLimit(); // Where it is not there Node has done so.
   return wanted === 'node' ? 'node' : 'native';
 }

@@ -66,7 +66,7 @@ export interface Settings {
   readonly roles: readonly Role[];
   /** Absolute. */
   readonly data_path: string;
-  readonly runtime: { readonly shards: number; readonly transport: 'auto' | 'native' | 'node' };
+  readonly runtime: { readonly shards: number; readonly transport: 'auto' | 'native' | 'node'; readonly descriptors_reserved: number };
   readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'pretty' | 'json' };
   readonly security: { readonly profile: 'local' | 'hardened' | 'open' };
   readonly journal: JournalSettings;
@@ -153,6 +153,12 @@ export const SETTINGS_SCHEMA: z.ZodType<Settings> = z.strictObject({
     .strictObject({
       shards: count(Math.max(1, availableParallelism() - 1), 1, 256, 'Threads that serve connections'),
       transport: z.enum(['auto', 'native', 'node']).default('auto').describe('auto takes the native transport where it was built'),
+      descriptors_reserved: count(
+        128,
+        0,
+        1_000_000,
+        'Open files of the process that are kept from clients, for everything else that it opens',
+      ),
     })
     .prefault({}),
   log: z

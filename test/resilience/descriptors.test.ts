@@ -7,12 +7,16 @@ import { eventually, pass } from './deadline.js';
 
 const DESCRIPTORS_MAX = 320;
 const CONNECTIONS = 300;
+/** The default of runtime.descriptors_reserved. */
+const RESERVED = 128;
 const EXHAUSTED_MS = 1_000;
 /** Of one second: 10 tries to accept, and what two idle shards and their ticks cost. A loop that spins takes all of it. */
 const CPU_SHARE_MAX = 0.35;
 
 /** The certificate that TLS makes for itself at the first start would be counted as work. */
-const SETTINGS: readonly string[] = ['runtime.shards=2', 'mqtt.tls.enabled=false', 'mqtt.wss.enabled=false'];
+const RESERVING: readonly string[] = ['runtime.shards=2', 'mqtt.tls.enabled=false', 'mqtt.wss.enabled=false'];
+/** Clients may take them all; what is loaded behind the start would not find any. */
+const SETTINGS: readonly string[] = [...RESERVING, 'runtime.descriptors_reserved=0', 'grpc.enabled=false', 'http.enabled=false'];
 
 const CONNECT: Uint8Array = mqttPacket.generate({ cmd: 'connect', clientId: '', protocolVersion: 5, clean: true, keepalive: 0 });
 
@@ -68,6 +72,24 @@ async function cpuShare(broker: ChildBroker): Promise<number> {
 }
 
 for (const transport of ['native', 'node'] as const) {
+  test(`descriptors, ${transport}: clients leave what is reserved, and all parts of the node live on it`, async (context) => {
+    const broker = await ChildBroker.start(context, DESCRIPTORS_MAX, ...RESERVING, `runtime.transport=${transport}`);
+    const room = DESCRIPTORS_MAX - RESERVED;
+    const knockers = Array.from({ length: CONNECTIONS }, () => new Knocker(context, broker.urlOf('mqtt.tcp')));
+    await eventually('who finds no room is told so by the close', () => knockers.every(({ isServed, isClosed }) => isServed || isClosed));
+    assert.ok(served(knockers) <= room, `${served(knockers)} are served`);
+    assert.ok(served(knockers) >= room / 2, `${served(knockers)} are served`);
+    await pass(EXHAUSTED_MS); // In which the rest of the node is loaded.
+    assert.ok((await broker.status()).connections > 0);
+    assert.deepEqual(
+      broker.log.filter(({ event }) => event.endsWith('.died') || event === 'listener.descriptors-used-up'),
+      [],
+    );
+    for (const { socket } of knockers) socket.destroy();
+    const late = new Knocker(context, broker.urlOf('mqtt.tcp'));
+    await eventually('a new one is served', () => late.isServed);
+  });
+
   test(`descriptors, ${transport}: used up, the broker neither spins nor falls, says so once, and goes on accepting when some are free`, async (context) => {
     const broker = await ChildBroker.start(context, DESCRIPTORS_MAX, ...SETTINGS, `runtime.transport=${transport}`);
     const knockers = await exhaust(context, broker);

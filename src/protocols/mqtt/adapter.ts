@@ -232,7 +232,7 @@ export class MqttEngine implements ProtocolEngine {
     context.counts[COUNT.connectionsAccepted] += 1;
     context.silence.schedule(connection, context.transport.now() + Math.ceil(context.limits.connectTimeoutMs / MS_PER_TICK));
     // Over the limit nobody is read: a CONNECT would only cost us. The close tells.
-    if (context.connectionCount > context.limits.connectionsMax) {
+    if (context.connectionsOfNode() > context.limits.connectionsMax) {
       context.counts[REFUSAL.quota] += 1;
       endConnection(context, context.connectionOf(connection), REASON.quotaExceeded, 'too many connections');
     }

@@ -70,6 +70,8 @@ export interface MqttParts {
   readonly log: Logger;
   readonly metrics: ShardMetrics;
   readonly shardCount: number;
+  /** Connections of all shards. */
+  readonly connectionsOfNode: () => number;
   readonly originOf: OriginOf;
   readonly authenticator: Authenticator;
   readonly rights: RightsBook;
@@ -146,6 +148,7 @@ export class MqttContext {
   /** By number; null where the number is another engine's or free. */
   readonly connections: (MqttConnection | null)[] = [];
   connectionCount = 0;
+  readonly connectionsOfNode: () => number;
   readonly sessions: Map<string, MqttSession> = new Map();
   readonly overload: Overload;
   /** Null: nobody is told what clients do. */
@@ -275,6 +278,7 @@ export class MqttContext {
     this.delayed = parts.delayed;
     this.replayLogs = parts.replayLogs;
     this.resolveRetained = parts.retained.resolve;
+    this.connectionsOfNode = parts.connectionsOfNode;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);
     this.silence = new TimingWheel(WHEEL_SLOTS, parts.transport.now());
   }
