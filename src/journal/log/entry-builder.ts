@@ -1,7 +1,8 @@
 import type { BlockKind, BlockSink, EntryPlace } from '../keeper.js';
 import { BLOCK_HEAD_BYTES, ENTRY_HEAD_BYTES, sealEntry, writeU32 } from './entry.js';
 
-const BYTES_FIRST = 4096;
+/** An entry of a broker with little to do is one message. */
+const BYTES_FIRST = 512;
 
 /** Memory of entries, given back when nobody reads them any more: kept by size, so that a steady load allocates nothing. */
 export class EntryMemory {

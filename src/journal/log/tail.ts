@@ -28,6 +28,7 @@ export class Tail {
   #front = 0;
   /** Entries at the front that may go. */
   #settled = 0;
+  /** What the entries occupy, which is more than they say: memory is taken in powers of two. */
   bytes = 0;
 
   constructor(memory: EntryMemory, bytesMax: number) {
@@ -45,7 +46,7 @@ export class Tail {
     assert(tail.first + tail.entries.length === index, 'indexes of a group have no gaps');
     tail.entries.push(entry);
     this.#order.push(group);
-    this.bytes += entry.length;
+    this.bytes += entry.buffer.byteLength;
   }
 
   /** The oldest `count` entries of those that were under way are durable or lost. */
@@ -93,7 +94,7 @@ export class Tail {
   }
 
   #release(entry: Uint8Array): void {
-    this.bytes -= entry.length;
+    this.bytes -= entry.buffer.byteLength;
     this.#memory.give(new Uint8Array(entry.buffer));
   }
 }
