@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,19 +10,20 @@ import { FREE_PORTS } from './free-ports.js';
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const READY_MS_MAX = 15_000;
 const STOP_MS_MAX = 10_000;
-/** What the banner says of the MQTT listener. */
-const LISTENING = /mqtt:\/\/([\w.]+):(\d+)/;
+/** What the log says of the MQTT listener, and last of HTTP. */
+const LISTENING = /mqtt:\/\/([\w.]+):(\d+).*(http:\/\/[\w.]+:\d+)/s;
 
 /** Our broker in a process of its own, as users start it: defaults, except for the ports (free ones) and the data directory (a fresh one). */
 export class BrokerUnderTest {
   readonly target: Target;
+  readonly httpUrl: string;
   readonly #child: ChildProcess;
   readonly #dataPath: string;
 
-  /** @throws with what the broker wrote if it does not get ready. */
-  static async start(): Promise<BrokerUnderTest> {
+  /** @param assignments settings beside the defaults. @throws with what the broker wrote if it does not get ready. */
+  static async start(...assignments: readonly string[]): Promise<BrokerUnderTest> {
     const dataPath = mkdtempSync(join(tmpdir(), 'robust-bench-'));
-    const settings = [...FREE_PORTS, `data_path=${dataPath}`].flatMap((setting) => ['--set', setting]);
+    const settings = [...FREE_PORTS, `data_path=${dataPath}`, ...assignments].flatMap((setting) => ['--set', setting]);
     const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     const listening = new Promise<RegExpExecArray>((resolve, reject) => {
@@ -42,8 +43,8 @@ export class BrokerUnderTest {
       });
     });
     try {
-      const [, host, port] = await listening;
-      return new BrokerUnderTest(child, dataPath, { host, port: Number(port), pid: child.pid ?? 0 });
+      const [, host, port, http] = await listening;
+      return new BrokerUnderTest(child, dataPath, http, { host, port: Number(port), pid: child.pid ?? 0 });
     } catch (error) {
       child.kill('SIGKILL');
       rmSync(dataPath, { recursive: true, force: true });
@@ -51,10 +52,16 @@ export class BrokerUnderTest {
     }
   }
 
-  private constructor(child: ChildProcess, dataPath: string, target: Target) {
+  private constructor(child: ChildProcess, dataPath: string, httpUrl: string, target: Target) {
     this.#child = child;
     this.#dataPath = dataPath;
+    this.httpUrl = httpUrl;
     this.target = target;
+  }
+
+  /** Secret of whoever may use its API. */
+  get token(): string {
+    return readFileSync(join(this.#dataPath, 'secrets', 'http-token'), 'utf8').trim();
   }
 
   /** Drains it. @returns its exit code; null if it had to be killed. */

@@ -1,5 +1,7 @@
 import { relative } from 'node:path';
+import { takesAnonymous } from '../settings/auth-schema.js';
 import { isLoopback, type LoadedSettings } from '../settings/parse.js';
+import type { Settings } from '../settings/schema.js';
 import type { RunningListener, RunningNode } from './ports.js';
 
 /*
@@ -31,16 +33,19 @@ export function banner(facts: BannerFacts): string {
     `  Data      ${shownPath(settings.data_path)}`,
     `  Config    ${loaded.files.length === 0 ? 'built-in defaults, none loaded' : loaded.files.join(', ')}`,
     `  Engines   transport ${node.transportKind}${settings.mqtt.ws.enabled ? `, WebSocket ${node.webSocketEngine}` : ''}`,
-    `  ${reachNote(node.listeners)}`,
+    `  ${reachNote(node.listeners, settings)}`,
     ...tryLines(node.listeners),
     `Ready in ${(facts.readyMs / 1000).toFixed(2)} s. ${facts.howToStop}.`,
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function reachNote(listeners: readonly RunningListener[]): string {
-  if (listeners.every((listener) => isLoopback(listener.host))) return 'Local only: other machines cannot connect.';
-  return 'OPEN TO ANYBODY: there is no authentication (security.profile = "open").';
+function reachNote(listeners: readonly RunningListener[], { auth, security }: Settings): string {
+  const far = listeners.filter((listener) => !isLoopback(listener.host));
+  if (far.length === 0) return 'Local only: other machines cannot connect.';
+  const open = far.filter(({ name }) => takesAnonymous(auth, security.profile, name)).map(({ name }) => name);
+  if (open.length === 0) return 'Other machines can connect, and have to prove who they are.';
+  return `OPEN TO ANYBODY: who says nothing of itself is let in (${open.join(', ')}).`;
 }
 
 /** Debian's clients for TCP, which need no installation of ours; mqtt.js where there is WebSocket alone. */

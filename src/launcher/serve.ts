@@ -99,6 +99,10 @@ export class ServerProcess {
     if (this.#logOutput.format === 'json') {
       for (const { name, url, host, port } of node.listeners)
         this.#log.info('listener.ready', `listening on ${url}`, { name, url, host, port });
+      if (node.grpcAddress !== '')
+        this.#log.info('listener.ready', `listening on ${node.grpcAddress}`, { name: 'grpc', url: node.grpcAddress });
+      const http = `http://${node.httpAddress}`;
+      if (node.httpAddress !== '') this.#log.info('listener.ready', `listening on ${http}`, { name: 'http', url: http });
       this.#log.info('server.ready', 'ready', { ms: readyMs, shards: node.shardCount, transport: node.transportKind });
     }
     options.onReady(text);
@@ -206,6 +210,8 @@ export class ServerProcess {
       connections: node?.connections() ?? 0,
       transport: node?.transportKind ?? 'none yet',
       webSocketEngine: node?.webSocketEngine ?? 'none yet',
+      grpcAddress: node?.grpcAddress ?? '',
+      httpAddress: node?.httpAddress ?? '',
       settings: described,
       node: node?.status() ?? null,
     };

@@ -16,6 +16,9 @@ export interface StatusReport {
   readonly connections: number;
   readonly transport: string;
   readonly webSocketEngine: string;
+  /** host:port; empty: there is none. */
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
   /** By path: value, and where it comes from. */
   readonly settings: Readonly<Record<string, { readonly value: unknown; readonly source: string; readonly where: string }>>;
   /** The node's own report. */
@@ -36,6 +39,8 @@ export const STATUS_REPORT: z.ZodType<StatusReport> = z.object({
   connections: z.int(),
   transport: z.string(),
   webSocketEngine: z.string(),
+  grpcAddress: z.string(),
+  httpAddress: z.string(),
   settings: z.record(z.string(), z.object({ value: z.unknown(), source: z.string(), where: z.string() })),
   node: z.unknown(),
 });
@@ -65,6 +70,8 @@ export function statusTable(report: StatusReport, isColored: boolean): string {
     ['Version', `${report.version} (Node ${report.nodeVersion})`],
     ['Node', report.nodeId],
     ['Listeners', listeners.length === 0 ? 'none' : listeners.join('\n')],
+    ['gRPC', report.grpcAddress === '' ? 'none' : report.grpcAddress],
+    ['HTTP', report.httpAddress === '' ? 'none' : `http://${report.httpAddress}`],
     ['Shards', String(report.shards)],
     ['Connections', String(report.connections)],
     ['Transport', report.transport],

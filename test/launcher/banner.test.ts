@@ -8,7 +8,7 @@ import { loadSettings } from '../../src/settings/parse.js';
 const TCP: RunningListener = { name: 'mqtt.tcp', url: 'mqtt://127.0.0.1:1883', host: '127.0.0.1', port: 1883 };
 const WS: RunningListener = { name: 'mqtt.ws', url: 'ws://127.0.0.1:8083/mqtt', host: '127.0.0.1', port: 8083 };
 
-function bannerOf(listeners: readonly RunningListener[], shardCount = 1): string {
+function bannerOf(listeners: readonly RunningListener[], shardCount = 1, ...assignments: string[]): string {
   const node: RunningNode = {
     listeners,
     shardCount,
@@ -23,7 +23,7 @@ function bannerOf(listeners: readonly RunningListener[], shardCount = 1): string
     stop: () => Promise.resolve(),
     onFatal: () => {},
   };
-  const loaded = loadSettings({ configPath: null, assignments: [], environment: {} });
+  const loaded = loadSettings({ configPath: null, assignments, environment: {} });
   return banner({ version: '1.2.3', node, loaded, readyMs: 1210, howToStop: 'Ctrl-C to stop' });
 }
 
@@ -47,6 +47,18 @@ test('banner: an open server says so, and names an address that can be connected
   assert.match(text, /OPEN TO ANYBODY/);
   assert.match(text, /4 shards/);
   assert.match(text, /mosquitto_sub -h 127\.0\.0\.1 -p 1883/);
+});
+
+test('banner: where names are checked it says so, and names the listeners where they are not', () => {
+  const far = [
+    { ...TCP, host: '0.0.0.0' },
+    { ...WS, host: '0.0.0.0' },
+  ];
+  assert.match(bannerOf(far, 1, 'auth.anonymous=false'), /have to prove who they are/);
+  assert.match(
+    bannerOf(far, 1, 'auth.anonymous=false', 'auth.listeners=[{"name":"mqtt.ws","anonymous":true}]'),
+    /OPEN TO ANYBODY.*\(mqtt\.ws\)/,
+  );
 });
 
 test('banner: with WebSocket alone the commands use it', () => {
@@ -77,6 +89,8 @@ test('status: the table has a row for every fact and no colour codes unless aske
       connections: 5,
       transport: 'native',
       webSocketEngine: 'uws',
+      grpcAddress: '127.0.0.1:1228',
+      httpAddress: '',
       settings: {},
       node: null,
     },

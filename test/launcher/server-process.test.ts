@@ -86,11 +86,17 @@ test('server: SIGTERM drains and ends with 0; restart works without one running'
   server.child.kill('SIGTERM');
   const { code, out } = await server.ended;
   assert.equal(code, 0);
-  const events = out
+  const lines = out
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line).event);
-  assert.deepEqual(events, ['server.starting', 'listener.ready', 'server.ready', 'server.stopping', 'server.stopped']);
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ event, name = '' }) => `${event} ${name}`.trim()),
+    [
+      ...['server.starting', 'listener.ready mqtt.tcp', 'listener.ready grpc', 'listener.ready http'],
+      ...['server.ready', 'server.stopping', 'server.stopped'],
+    ],
+  );
   assert.equal((await run('restart', '--set', 'data_path=fg')).code, 0);
   assert.equal((await run('stop', '--set', 'data_path=fg')).code, 0);
 });
