@@ -2,33 +2,16 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { connect as connectTcp, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import mqtt from 'mqtt';
-import type { RunningNode } from '../../src/runtime/node.js';
-import { SETTINGS_SCHEMA, type Settings } from '../../src/settings/schema.js';
+import { closed, listenerOf, settingsWith } from './listener-rig.js';
 import { DEADLINE_MS, nextMessage, open, settingsFor, TRANSPORTS, until, withNode } from './running-node.js';
 import { TestAuthority } from './test-authority.js';
-
-/** mqtt.tls as given, the other default listeners off, and further ones. */
-function settingsWith(transport: 'native' | 'node', tls: object, listeners: readonly object[] = []): Settings {
-  const { data_path } = settingsFor(transport, 1);
-  return SETTINGS_SCHEMA.parse({
-    data_path,
-    runtime: { shards: 1, transport },
-    mqtt: { tcp: { port: 0 }, ws: { enabled: false }, wss: { enabled: false }, tls: { port: 0, ...tls }, listeners },
-    grpc: { port: 0 },
-    http: { port: 0 },
-  });
-}
-
-function listenerOf(node: RunningNode, name: string): { readonly url: string; readonly host: string; readonly port: number } {
-  return node.listeners.find((listener) => listener.name === name) ?? assert.fail(`there is ${name}`);
-}
 
 async function roundTrip(client: mqtt.MqttClient, bytes = 10): Promise<void> {
   await client.subscribeAsync('t/#', { qos: 1 });
@@ -47,13 +30,6 @@ async function refused(url: string, options: object = {}): Promise<void> {
   });
   await client.endAsync(true);
   assert.equal(outcome, 'refused');
-}
-
-/** Also with an error, which is not what it is about. */
-async function closed(socket: Socket): Promise<void> {
-  socket.on('error', () => {});
-  socket.resume();
-  if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 /** The subject of the certificate that a server shows. */
@@ -177,27 +153,6 @@ for (const transport of TRANSPORTS) {
       await roundTrip(before);
       assert.equal(node.certificates.expiries.length, 3);
       await before.endAsync();
-    });
-  });
-
-  test(`tls, ${transport}: a pre-shared key lets in, a wrong one does not`, { timeout: DEADLINE_MS }, async () => {
-    const folder = new TestAuthority('ours');
-    writeFileSync(folder.path('psk'), '# keys\nalice:0123456789abcdef\n\nbob:00ff\n');
-    await withNode(settingsWith(transport, { psk_file: folder.path('psk') }), async (node) => {
-      const { port } = listenerOf(node, 'mqtt.tls');
-      for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-        const dial = (identity: string, key: string): Promise<TLSSocket> => {
-          const socket = connectTls({
-            ...{ host: '127.0.0.1', port, minVersion: version, maxVersion: version, checkServerIdentity: () => undefined },
-            ciphers: version === 'TLSv1.2' ? 'PSK' : 'TLS_AES_128_GCM_SHA256',
-            pskCallback: () => ({ identity, psk: Buffer.from(key, 'hex') }),
-          });
-          return once(socket, 'secureConnect').then(() => socket);
-        };
-        (await dial('alice', '0123456789abcdef')).destroy();
-        await assert.rejects(dial('alice', '00'));
-        await assert.rejects(dial('carol', '00'));
-      }
     });
   });
 

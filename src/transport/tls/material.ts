@@ -33,9 +33,12 @@ export interface TlsRules {
   readonly ciphers: string;
 }
 
-/** Offered when there are pre-shared keys and nobody chose. TLS 1.3 has its own list. */
+/**
+ * Offered when there are pre-shared keys and nobody chose: before the others, as a client that has a key offers those as well, and would not be
+ * asked for its key. In TLS 1.3 a key goes with the first of these alone.
+ */
 const PSK_CIPHERS =
-  'ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES256-GCM-SHA384:DHE-PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-GCM-SHA256';
+  'TLS_AES_128_GCM_SHA256:ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES256-GCM-SHA384:DHE-PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-GCM-SHA256';
 
 /**
  * Options of a context, for `setSecureContext` and `createSecureContext`.
@@ -49,14 +52,14 @@ export function contextOptionsOf(
   { cert, key }: KeyPair = material,
 ): SecureContextOptions & { ticketKeys: Buffer } {
   const hasKeys = material.preSharedKeys.size > 0;
-  const ciphers = rules.ciphers === '' ? `${DEFAULT_CIPHERS.replace(':!PSK', '')}${hasKeys ? `:${PSK_CIPHERS}` : ''}` : rules.ciphers;
+  const ciphers = hasKeys ? `${PSK_CIPHERS}:${DEFAULT_CIPHERS.replace(':!PSK', '')}` : DEFAULT_CIPHERS;
   return {
     cert,
     key,
     ...(rules.verify === 'none' ? {} : { ca: material.ca, ...(material.crl === '' ? {} : { crl: material.crl }) }),
     minVersion: `TLSv${rules.versionMin}`,
     maxVersion: `TLSv${rules.versionMax}`,
-    ciphers: hasKeys || rules.ciphers !== '' ? ciphers : DEFAULT_CIPHERS,
+    ciphers: rules.ciphers === '' ? ciphers : rules.ciphers,
     honorCipherOrder: true,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (hasKeys ? constants.SSL_OP_NO_TICKET : 0),
     sessionIdContext: 'robustmq',

@@ -56,7 +56,7 @@ export class TlsGate {
   #serverNames: ServerNames | null = null;
   /** In their handshake, by what a TLS socket and the one under it have in common: the two addresses. */
   readonly #shaking: Map<string, Arrival> = new Map();
-  /** Who showed a pre-shared key that we know, until the connection is open. */
+  /** Who named a pre-shared key that we have, until the connection is open. */
   readonly #identities: WeakMap<TLSSocket, string> = new WeakMap();
 
   constructor(options: TlsGateOptions, deadlines: SocketDeadlines, onSecure: OnSecure) {
@@ -144,7 +144,7 @@ export class TlsGate {
     this.#shaking.delete(key);
     // Optional: no certificate is fine, one that is not good is not. Without an arrival it has gone again.
     const isBad = this.#options.verify === 'optional' && !socket.authorized && socket.getPeerX509Certificate() !== undefined;
-    if (arrival === undefined || isBad) {
+    if (arrival === undefined || isBad || (this.#identities.has(socket) && !hasProvenKey(socket))) {
       this.counters.handshakesFailed += 1;
       socket.destroy();
       return;
@@ -174,6 +174,14 @@ export class TlsGate {
     if (key !== null) this.#identities.set(socket, identity);
     return key;
   }
+}
+
+/**
+ * Whether the handshake was made with a pre-shared key. That OpenSSL asked for one proves nothing: in TLS 1.3 it goes on with a certificate if the
+ * key is of no use with the cipher that was chosen, and a client that only knows a name would have it. Nothing else is resumed here.
+ */
+function hasProvenKey(socket: TLSSocket): boolean {
+  return socket.getProtocol() === 'TLSv1.3' ? socket.isSessionReused() : socket.getCipher().name.includes('PSK');
 }
 
 function addressKey(socket: Socket): string {
