@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { count, DAY, duration, SECOND } from './forms.js';
 
@@ -320,7 +321,9 @@ export const AUTH_SOURCE_SCHEMA: z.ZodType<AuthSourceSettings, Readonly<Record<s
   http,
   ldap,
   sql('postgresql', 5432),
-  sql('mysql', 3306),
+  sql('mysql', 3306).refine(({ host, tls: { enabled, verify } }) => !enabled || !verify || isIP(host) === 0, {
+    message: 'host: must be a name with tls.verify, as its library verifies a certificate by name alone',
+  }),
   redis,
   mongodb,
 ]);

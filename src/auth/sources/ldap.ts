@@ -25,6 +25,8 @@ export class Ldap implements Source {
   onChanged: () => void = () => {};
   readonly #settings: LdapSettings;
   readonly #tls: SourceTls;
+  /** Whose certificate is believed. */
+  readonly #host: string;
   readonly #filter: Template;
   readonly #userDn: Template | null;
   /** Connections that nobody uses: bound as bind_dn, or as whoever came last. At most `connections` are in use, so at most as many wait here. */
@@ -36,6 +38,7 @@ export class Ldap implements Source {
   constructor(settings: LdapSettings) {
     this.#settings = settings;
     this.#tls = tlsOptions(settings.tls);
+    this.#host = new URL(settings.url).hostname.replace(/^\[|\]$/g, '');
     this.#filter = new Template(settings.filter);
     this.#userDn = settings.user_dn === '' ? null : new Template(settings.user_dn);
     this.recheck =
@@ -133,7 +136,7 @@ export class Ldap implements Source {
     const isNew = client === undefined;
     client ??= this.#open();
     try {
-      if (isNew && this.#settings.start_tls) await client.startTLS(this.#tls);
+      if (isNew && this.#settings.start_tls) await client.startTLS({ ...this.#tls, host: this.#host });
       if (isNew) await prepare(client);
       const answer = await use(client);
       if (this.#isClosed) await client.unbind();

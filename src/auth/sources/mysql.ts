@@ -26,7 +26,8 @@ export class MysqlAccounts implements AccountStore {
     this.places = [...this.#query.places, ...(this.#rulesQuery?.places ?? [])];
     this.#pool = createPool({
       ...{ host, port, user, password, database, connectionLimit: connections, connectTimeout: timeout },
-      ...(tls.enabled ? { ssl: tlsOptions(tls) } : {}),
+      // Of itself it believes whoever has a certificate of the authority, of whatever host.
+      ...(tls.enabled ? { ssl: { ...tlsOptions(tls), verifyIdentity: tls.verify } } : {}),
     });
   }
 

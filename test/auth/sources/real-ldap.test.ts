@@ -4,7 +4,18 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { directoryFor, freePort, identityOf, openGuarded, outcomeOf, programPath, startServer } from './real-server.js';
+import {
+  certificateFor,
+  directoryFor,
+  freePort,
+  identityOf,
+  loginsByTls,
+  openGuarded,
+  outcomeOf,
+  programPath,
+  startServer,
+  VERIFIED,
+} from './real-server.js';
 
 const slapd = programPath('slapd');
 
@@ -25,9 +36,13 @@ test('a real slapd: bind as the user, search and bind, search and compare', {
       .find((path) => /\/back_mdb(-[\d.]+)?\.so/.test(path)) ?? '';
   const config = join(directory, 'slapd.conf');
   const port = await freePort();
+  const tlsPort = await freePort();
+  const { cert, key, ca } = certificateFor(context);
   writeFileSync(
     config,
-    `include ${schemaOf('core')}
+    `TLSCertificateFile ${cert}
+TLSCertificateKeyFile ${key}
+include ${schemaOf('core')}
 include ${schemaOf('cosine')}
 include ${schemaOf('inetorgperson')}
 modulepath ${join(modules, '..')}
@@ -53,7 +68,7 @@ ${person('bob', 'plain')}
 ${person('o\\,dd', ssha('secret'))}`,
   );
   execFileSync(programPath('slapadd'), ['-f', config, '-l', ldif], { stdio: 'pipe' });
-  await startServer(context, slapd, ['-f', config, '-h', `ldap://127.0.0.1:${port}`, '-d', '0'], port);
+  await startServer(context, slapd, ['-f', config, '-h', `ldap://127.0.0.1:${port} ldaps://127.0.0.1:${tlsPort}`, '-d', '0'], port);
   const url = `ldap://127.0.0.1:${port}`;
   const search = { type: 'ldap', url, base_dn: 'dc=example', filter: '(&(objectClass=inetOrgPerson)(uid=${username}))' };
 
@@ -64,6 +79,11 @@ ${person('o\\,dd', ssha('secret'))}`,
   assert.equal(await outcomeOf(direct, 'nobody', 'secret'), 'denied');
   assert.equal(await outcomeOf(direct, 'o,dd', 'secret'), 'allowed', 'a comma is escaped');
   assert.equal(await outcomeOf(direct, 'alice,ou=people,dc=example', 'secret'), 'denied', 'a name is one value');
+
+  const bindDn = { type: 'ldap', user_dn: 'uid=${username},ou=people,dc=example' };
+  const byStartTls = (host: string, tls: object) => ({ ...bindDn, url: `ldap://${host}:${port}`, start_tls: true, tls });
+  assert.deepEqual(await loginsByTls(context, ca, byStartTls), VERIFIED);
+  assert.deepEqual(await loginsByTls(context, ca, (host, tls) => ({ ...bindDn, url: `ldaps://${host}:${tlsPort}`, tls })), VERIFIED);
 
   const bind = await openGuarded(context, { ...search, publish_attribute: 'description', superuser_attribute: 'title' });
   assert.equal(await outcomeOf(bind, 'alice', 'secret'), 'allowed');

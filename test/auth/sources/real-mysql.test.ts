@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createConnection } from 'mysql2/promise';
 import { makeCredentials } from '../../../src/auth/passwords/credentials.js';
-import { directoryFor, freePort, identityOf, openGuarded, outcomeOf, programPath, startServer } from './real-server.js';
+import { AUTH_SOURCE_SCHEMA } from '../../../src/settings/auth-source-schema.js';
+import {
+  certificateFor,
+  directoryFor,
+  freePort,
+  identityOf,
+  loginsByTls,
+  openGuarded,
+  outcomeOf,
+  programPath,
+  startServer,
+  VERIFIED,
+} from './real-server.js';
 
 const mariadbd = programPath('mariadbd');
 
@@ -18,6 +30,7 @@ test('a real MariaDB lets in, refuses and gives rules', { skip: mariadbd === '' 
   });
   const port = await freePort();
   const socket = join(directory, 's');
+  const { cert, key, ca } = certificateFor(context);
   const child = await startServer(
     context,
     mariadbd,
@@ -28,6 +41,7 @@ test('a real MariaDB lets in, refuses and gives rules', { skip: mariadbd === '' 
       `--socket=${socket}`,
       `--pid-file=${join(directory, 'pid')}`,
       '--skip-networking=0',
+      ...[`--ssl-cert=${cert}`, `--ssl-key=${key}`, `--ssl-ca=${ca}`],
     ],
     port,
   );
@@ -40,14 +54,18 @@ test('a real MariaDB lets in, refuses and gives rules', { skip: mariadbd === '' 
   const { passwordHash } = await makeCredentials('secret');
   await admin.execute('INSERT INTO users VALUES (?, ?, 1)', ['alice', passwordHash]);
   await admin.execute("INSERT INTO rules VALUES ('alice', 'allow', 'subscribe', 'a/#', '0,1')");
+  const at = { type: 'mysql', host: '127.0.0.1', port, user: 'broker', password: 'pw', database: 'mqtt' };
+  const query = 'SELECT password_hash, is_superuser FROM users WHERE name = ${username}';
   const source = await openGuarded(context, {
-    ...{ type: 'mysql', host: '127.0.0.1', port, user: 'broker', password: 'pw', database: 'mqtt' },
-    query: 'SELECT password_hash, is_superuser FROM users WHERE name = ${username}',
+    ...at,
+    query,
     rules_query: 'SELECT permission, action, topic, qos FROM rules WHERE name = ${username}',
   });
 
   assert.equal(await outcomeOf(source, 'alice', 'secret'), 'allowed');
   assert.equal(await outcomeOf(source, 'alice', 'wrong'), 'denied');
+  assert.throws(() => AUTH_SOURCE_SCHEMA.parse({ name: 'x', ...at, query, tls: { enabled: true } }), /must be a name with tls.verify/);
+  assert.deepEqual(await loginsByTls(context, ca, (host, tls) => ({ ...at, query, host, tls })), VERIFIED);
   assert.equal(await outcomeOf(source, 'bob', 'secret'), 'ignored');
   assert.equal(await outcomeOf(source, "' OR '1' = '1", 'secret'), 'ignored', 'a name is a value');
   const grant = await source.recheck(identityOf('alice'));

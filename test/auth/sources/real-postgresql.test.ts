@@ -5,7 +5,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
 import { makeCredentials } from '../../../src/auth/passwords/credentials.js';
-import { directoryFor, freePort, identityOf, openGuarded, outcomeOf, ownerOf, programPath, startServer } from './real-server.js';
+import {
+  certificateFor,
+  directoryFor,
+  freePort,
+  identityOf,
+  loginsByTls,
+  openGuarded,
+  outcomeOf,
+  ownerOf,
+  programPath,
+  startServer,
+  VERIFIED,
+} from './real-server.js';
 
 const postgres = programPath('postgres', 'postgresql-15');
 
@@ -17,7 +29,15 @@ test('a real PostgreSQL lets in, refuses and gives rules', {
   const data = join(directory, 'data');
   execFileSync(join(postgres, '..', 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync'], { stdio: 'ignore', ...owner });
   const port = await freePort();
-  const child = await startServer(context, postgres, ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory], port, owner);
+  const { cert, key, ca } = certificateFor(context, owner);
+  const tls = ['ssl=on', `ssl_cert_file=${cert}`, `ssl_key_file=${key}`].flatMap((setting) => ['-c', setting]);
+  const child = await startServer(
+    context,
+    postgres,
+    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, ...tls],
+    port,
+    owner,
+  );
 
   const deadlineMs = performance.now() + 30_000; // It takes connections before it takes questions.
   while (spawnSync(join(postgres, '..', 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)]).status !== 0)
@@ -33,14 +53,16 @@ test('a real PostgreSQL lets in, refuses and gives rules', {
   await admin.query(`INSERT INTO rules VALUES ('alice', 2, 'allow', 'all', 'site/\${clientid}/#', NULL, NULL),
     ('alice', 1, 'deny', 'publish', 'site/+/secret', '{1,2}', true)`);
   const at = { type: 'postgresql', host: '127.0.0.1', port, user: 'postgres', database: 'postgres' };
+  const query = 'SELECT password_hash, is_superuser FROM users WHERE name = ${username}';
   const source = await openGuarded(context, {
     ...at,
-    query: 'SELECT password_hash, is_superuser FROM users WHERE name = ${username}',
+    query,
     rules_query: 'SELECT permission, action, topic, qos, retain FROM rules WHERE name = ${username} ORDER BY at',
   });
 
   assert.equal(await outcomeOf(source, 'alice', 'secret'), 'allowed');
   assert.equal(await outcomeOf(source, 'alice', 'wrong'), 'denied');
+  assert.deepEqual(await loginsByTls(context, ca, (host, believed) => ({ ...at, query, host, tls: believed })), VERIFIED);
   assert.equal(await outcomeOf(source, 'empty', 'secret'), 'denied');
   assert.equal(await outcomeOf(source, 'bob', 'secret'), 'ignored');
   assert.equal(await outcomeOf(source, "' OR 'a' = 'a", 'secret'), 'ignored', 'a name is a value');

@@ -5,7 +5,18 @@ import { Redis } from 'ioredis';
 import { makeCredentials } from '../../../src/auth/passwords/credentials.js';
 import { RunningNode } from '../../../src/runtime/node.js';
 import { connectClient, disconnectOf, settle, startBroker, urlOf } from '../../clients/running-broker.js';
-import { directoryFor, freePort, identityOf, openGuarded, outcomeOf, programPath, startServer } from './real-server.js';
+import {
+  certificateFor,
+  directoryFor,
+  freePort,
+  identityOf,
+  loginsByTls,
+  openGuarded,
+  outcomeOf,
+  programPath,
+  startServer,
+  VERIFIED,
+} from './real-server.js';
 
 const server = programPath('redis-server');
 const SKIP = server === '' && 'redis-server is not installed';
@@ -16,7 +27,21 @@ function argsFor(directory: string, port: number): string[] {
 
 test('a real Redis lets in, refuses and gives rules', { skip: SKIP }, async (context) => {
   const port = await freePort();
-  await startServer(context, server, argsFor(directoryFor(context), port), port);
+  const { cert, key, ca } = certificateFor(context);
+  const tlsPort = await freePort();
+  const tls = [
+    '--tls-port',
+    String(tlsPort),
+    '--tls-cert-file',
+    cert,
+    '--tls-key-file',
+    key,
+    '--tls-ca-cert-file',
+    ca,
+    '--tls-auth-clients',
+    'no',
+  ];
+  await startServer(context, server, [...argsFor(directoryFor(context), port), ...tls], port);
   const admin = new Redis({ port, password: 'pw' });
   context.after(() => admin.disconnect());
   const at = { type: 'redis', port, password: 'pw', rules_key: 'mqtt:rules:${username}' };
@@ -27,6 +52,7 @@ test('a real Redis lets in, refuses and gives rules', { skip: SKIP }, async (con
   assert.equal(await outcomeOf(source, 'alice', 'secret'), 'allowed');
   assert.equal(await outcomeOf(source, 'alice', 'wrong'), 'denied');
   assert.equal(await outcomeOf(source, 'bob', 'secret'), 'ignored');
+  assert.deepEqual(await loginsByTls(context, ca, (host, believed) => ({ ...at, host, port: tlsPort, tls: believed })), VERIFIED);
   const grant = await source.recheck(identityOf('alice'));
   assert.deepEqual(grant?.rules?.map(({ permission, filter }) => `${permission} ${filter}`).toSorted(), [
     'allow +/status',

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { SystemClock } from '../../../src/base/clock.js';
 import { SILENT_LOGGER } from '../../../src/base/logger.js';
 import { AUTH_SOURCE_SCHEMA } from '../../../src/settings/auth-source-schema.js';
 import { claimPort } from '../../../src/transport/websocket/claim-port.js';
+import { TestAuthority } from '../../runtime/test-authority.js';
 
 /* Servers of Debian, each started for its test as a process on a directory and a port of its own. Where one is not installed its test is skipped, and says so. */
 
@@ -104,6 +105,47 @@ export function factsOf(userName: string | null, password: string | null, client
     ...{ protocol: 'mqtt', tenant, clientId, userName, password: password === null ? null : Buffer.from(password) },
     ...{ listener: 'mqtt.tcp', address: '127.0.0.1', port: 1, isEncrypted: false, certificate: null, pskIdentity: '' },
   };
+}
+
+/**
+ * Alice's login by the same source over TLS, four times: by the name in the server's certificate with its authority; by another name; with another
+ * authority; and without looking.
+ * @param settingsOf the source, by host and what it believes.
+ */
+export async function loginsByTls(
+  context: TestContext,
+  ca: string,
+  settingsOf: (host: string, tls: object) => Readonly<Record<string, unknown>>,
+): Promise<string[]> {
+  const ways: readonly (readonly [string, object])[] = [
+    ['localhost', { ca }],
+    ['127.1', { ca }], // The same address, as a name.
+    ['localhost', {}],
+    ['127.0.0.1', { verify: false }],
+  ];
+  const outcomes: string[] = [];
+  for (const [host, tls] of ways) {
+    const source = await openGuarded(context, settingsOf(host, { enabled: true, ...tls }));
+    outcomes.push(await outcomeOf(source, 'alice', 'secret'));
+  }
+  return outcomes;
+}
+
+/** What `loginsByTls` has to say. */
+export const VERIFIED: readonly string[] = ['allowed', 'failed', 'failed', 'allowed'];
+
+/** A certificate for localhost, and that of its authority, in files that the server may read. */
+export function certificateFor(context: TestContext, owner?: Owner): { readonly cert: string; readonly key: string; readonly ca: string } {
+  const authority = new TestAuthority('of sources');
+  authority.issue('server', '/CN=localhost', 'DNS:localhost');
+  const directory = directoryFor(context, owner);
+  const copy = (name: string): string => {
+    const path = join(directory, name);
+    writeFileSync(path, authority.read(name), { mode: 0o600 });
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+    return path;
+  };
+  return { cert: copy('server.pem'), key: copy('server.key'), ca: copy('ca.pem') };
 }
 
 export function identityOf(user: string, clientId = 'c1'): Identity {
