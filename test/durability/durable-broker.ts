@@ -61,6 +61,8 @@ export class DurableBroker {
   #url = '';
   #ending: Promise<Ending> = Promise.resolve({ code: 0, signal: null });
   readonly #options: BrokerOptions;
+  /** Settings of the lives to come, beside those of the options. */
+  readonly #added: string[] = [];
   readonly #isPathOwn: boolean;
 
   constructor(options: BrokerOptions = {}) {
@@ -77,6 +79,11 @@ export class DurableBroker {
     return broker;
   }
 
+  /** A setting as of `--set`, from the next start on. */
+  set(assignment: string): void {
+    this.#added.push(assignment);
+  }
+
   /** @returns milliseconds from spawn to ready. */
   async start(): Promise<number> {
     const { settings = [], environment = {} } = this.#options;
@@ -90,6 +97,7 @@ export class DurableBroker {
       'http.enabled=false',
       'log.format=json',
       ...settings,
+      ...this.#added,
     ];
     const args = [MAIN, 'start', '--foreground', ...all.flatMap((setting) => ['--set', setting])];
     const beganMs = performance.now();

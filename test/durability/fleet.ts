@@ -1,11 +1,11 @@
 import type { Random } from '../../src/base/random.js';
-import { ownerOf } from '../../src/broker/level-hash.js';
 import { eventually } from '../resilience/deadline.js';
 import { Ledger, Receipts } from './ledger.js';
 import { MqttLink } from './mqtt-link.js';
 import { DurablePublisher } from './mqtt-publisher.js';
 import { DurableSubscriber } from './mqtt-subscriber.js';
 import { type Stamp, verify } from './self-describing.js';
+import { nameOf, SHARDS } from './topic-names.js';
 
 /*
   Clients for a broker that dies again and again.
@@ -18,7 +18,6 @@ import { type Stamp, verify } from './self-describing.js';
   members    of two shared subscriptions, each of which gets every message once: some (QoS 1), once (QoS 2)
 */
 
-export const SHARDS = 2;
 const TOPIC_PARENTS: readonly string[] = ['load/a', 'load/a', 'load/b', 'load/b', 'load/later', 'load/later'];
 /** Publishers from here on delay what they send: their lanes keep their order. */
 const DELAYERS_FROM = 4;
@@ -292,12 +291,4 @@ function membersOf(group: string, qos: 1 | 2, isDue: (stamp: Stamp) => boolean):
         receipts,
       }),
   );
-}
-
-/** A child of `parent` that belongs to the shard. */
-function nameOf(parent: string, shard: number, index: number): string {
-  for (let i = 0; ; i += 1) {
-    const name = `${parent}/${index}-${i}`;
-    if (ownerOf(name, SHARDS) === shard) return name;
-  }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DurableBroker } from './durable-broker.js';
-import { faultsOf, LOOP_DEFAULTS, type LoopOptions, type LoopReport, ROOMY, runLoop, tableOf } from './kill-loop.js';
+import { faultsOf, LOOP_DEFAULTS, type LoopFindings, type LoopOptions, type LoopReport, ROOMY, runLoop, tableOf } from './kill-loop.js';
 import { countOf, seededRandom } from './run-options.js';
 
 const CYCLES = countOf('KILL_CYCLES', 5);
@@ -23,6 +23,9 @@ test(`fault 1: after each of ${CYCLES} kill -9 at random times nothing acknowled
   const report = await run(context, [], {});
   assert.deepEqual(faultsOf(report), []);
   assert.ok(report.accepted > CYCLES * 10, 'the load was worth it');
+  assert.equal(report.bridged.length, 4, 'two ways, two QoS');
+  for (const { way, qos, accepted } of report.bridged)
+    assert.ok(accepted > CYCLES * 10, `bridges had something to carry: ${way} QoS ${qos}`);
 });
 
 for (const shards of [1, 2]) {
@@ -38,8 +41,22 @@ test('fault 1: kill loop turns red when the broker acknowledges before the flush
     fleet: { window: 512, fillerBytesMax: 8_000, perSecond: 0 },
     isKillAtAck: true,
     lifeMsMax: 300,
+    bridgeQos: null,
     settleEvery: 1,
     isEnough: ({ lost }) => lost > 0,
   });
   assert.ok(report.lost > 0, `no loss found in ${report.cycles} cycles: this loop could not see one`);
+});
+
+test('fault 1: kill loop turns red when bridges carry with QoS 0', async (context) => {
+  const lostOf = ({ bridged }: LoopFindings): number => bridged.reduce((sum, { lost }) => sum + lost, 0);
+  const report = await run(context, [], {
+    cycles: UNSAFE_CYCLES_MAX,
+    bridgeQos: 0,
+    settleEvery: 1,
+    isEnough: (findings) => lostOf(findings) > 0,
+  });
+  assert.equal(report.lost, 0, 'nobody else loses anything');
+  assert.ok(lostOf(report) > 0, `no loss found in ${report.cycles} cycles: this loop could not see one`);
+  assert.ok(faultsOf(report).some((fault) => fault.startsWith('lost, bridged')));
 });

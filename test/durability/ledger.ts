@@ -137,6 +137,11 @@ export class Receipts {
     return true;
   }
 
+  /** What was skipped so far was sent before there was a way for it. */
+  forgive(producer: number, topic: number): void {
+    this.#seen(keyOf(producer, topic)).missing.clear();
+  }
+
   /** Last sequence seen of a lane. */
   last(producer: number, topic: number): number {
     return this.#seen(keyOf(producer, topic)).last;
