@@ -7,12 +7,15 @@ import type { Settings } from '../settings/schema.js';
 import type { AuthHandOver, AuthNotice, AuthStatus } from './auth-orders.js';
 import { errorOf } from './metadata-orders.js';
 import type { ShardOrder } from './orders.js';
+import { SilenceWatch } from './silence-watch.js';
 import type { AuthThread, SpawnAuth } from './spawn-auth.js';
 
 const RESTART_MS_FIRST = 100;
 const RESTART_MS_MAX = 1600;
 const STABLE_MS = 60_000;
 const STOP_MS_MAX = 2000;
+/** It says how it is each second. Silent for so long it hangs: nobody could come in until it is ended. */
+export const AUTH_SILENCE_MS_MAX = 10_000;
 
 export interface AuthKeeperOptions {
   readonly handOver: AuthHandOver;
@@ -38,6 +41,7 @@ export class AuthKeeper {
   #thread: AuthThread | null = null;
   #isWanted = false;
   #isStopping = false;
+  readonly #silence = new SilenceWatch(AUTH_SILENCE_MS_MAX);
   #hasFull = false;
   #startedMs = 0;
   #restartMs = RESTART_MS_FIRST;
@@ -85,6 +89,14 @@ export class AuthKeeper {
   /** Ends the thread as by a bug. For tests. */
   failThread(): void {
     this.#thread?.terminate();
+  }
+
+  /** Every 100 ms or so. Ends a thread that hangs; a new one follows. One that opens its sources may take its time. */
+  tick(nowMs: number): void {
+    if (!this.#silence.isSilent(nowMs) || this.#thread === null || !this.#isReady || this.#isStopping) return;
+    this.#options.log.error('auth.hung', 'the thread of authentication does not answer and is ended', { silentMs: AUTH_SILENCE_MS_MAX });
+    this.#silence.heard();
+    this.#thread.terminate();
   }
 
   async stop(): Promise<void> {
@@ -136,6 +148,7 @@ export class AuthKeeper {
   }
 
   #onNotice(notice: AuthNotice): void {
+    this.#silence.heard();
     switch (notice.kind) {
       case 'ready':
         this.#isReady = true;

@@ -338,6 +338,7 @@ export class RunningNode {
     this.#watchDescriptors();
     this.#quotas.tick();
     this.#supervisor.tick();
+    this.#auth.tick(performance.now());
     this.#watch.tick();
   }
 
