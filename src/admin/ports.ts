@@ -31,6 +31,6 @@ export interface AdminAccess {
   /** QoS 0 that transports passed over, of all shards: messages that were counted as sent before. */
   transportDrops(): number;
   nodeSamples(): readonly NodeSample[];
-  /** One of admin/questions. Plain data. @throws BrokerError. */
-  ask(question: string, ask: unknown): Promise<object>;
+  /** One of admin/questions. Plain data. @param by who asks, for the audit log: `http 10.0.0.7`. @throws BrokerError. */
+  ask(question: string, ask: unknown, by: string): Promise<object>;
 }

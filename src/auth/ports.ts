@@ -137,6 +137,14 @@ export interface Authenticator {
 /** `guarded`: granted, but each topic has to be asked for with `mayReceive`, because a rule forbids part of what the filter matches. */
 export type SubscribeAnswer = 'yes' | 'no' | 'guarded';
 
+/** What rules come to, for people. */
+export interface Decision {
+  /** `guarded` is `partly`. */
+  readonly verdict: 'allow' | 'deny' | 'partly';
+  /** Names of those that decide, in their order. Empty: no rule is about it. */
+  readonly rules: readonly string[];
+}
+
 /** What one client may do, compiled. Cheap to ask; whoever asks often remembers the answer while `version` of the book is the same. */
 export interface Rights {
   /** Nothing is forbidden, whatever is asked. */
@@ -146,6 +154,8 @@ export interface Rights {
   maySubscribe(filter: string, qos: 0 | 1 | 2): SubscribeAnswer;
   /** Whether a message of this topic may be delivered: asked for guarded subscriptions. */
   mayReceive(topic: string): boolean;
+  /** As `mayPublish` and `maySubscribe` answer, and which rules decide. */
+  decide(action: 'publish' | 'subscribe', topic: string, qos: 0 | 1 | 2, isRetained: boolean): Decision;
   /** In words: which rule decides, for `robust-ctl mqtt explain`. */
   explain(action: 'publish' | 'subscribe' | 'receive', topic: string, qos: 0 | 1 | 2, isRetained: boolean): string;
 }
@@ -156,6 +166,7 @@ export const UNLIMITED: Rights = {
   mayPublish: () => true,
   maySubscribe: () => 'yes',
   mayReceive: () => true,
+  decide: () => ({ verdict: 'allow', rules: [] }),
   explain: () => 'there are no rules',
 };
 

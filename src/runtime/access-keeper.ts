@@ -76,16 +76,16 @@ export class AccessKeeper {
       if (this.#flapping?.note(tenant, clientId, count, nowMs) === true) void this.#ban(tenant, clientId, nowMs);
   }
 
-  /** An operator of this machine asks by the control socket: what changes something is written down with its outcome. */
-  async witness(question: NodeQuestion, answer: Promise<object>): Promise<object> {
+  /** What changes something is written down with its outcome. @param by who asks, by which way. */
+  async witness(question: NodeQuestion, by: string, answer: Promise<object>): Promise<object> {
     const change = changedBy(question);
     if (change === null) return answer;
     try {
       const done = await answer;
-      this.#audit?.record('operator.done', { ...change, by: 'control socket' });
+      this.#audit?.record('operator.done', { ...change, by });
       return done;
     } catch (error) {
-      this.#audit?.record('operator.failed', { ...change, by: 'control socket', error: describeError(error) });
+      this.#audit?.record('operator.failed', { ...change, by, error: describeError(error) });
       throw error;
     }
   }

@@ -27,7 +27,7 @@ export interface NodeFacts {
   readonly auth: AuthKeeper;
   readonly listeners: Listeners;
   readonly isServing: () => boolean;
-  readonly ask: (question: string, ask: unknown) => Promise<object>;
+  readonly ask: AdminAccess['ask'];
 }
 
 const NONE: Labels = {};

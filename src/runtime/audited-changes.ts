@@ -23,11 +23,12 @@ export const AUDITED_KINDS: readonly AuditedKind[] = [
   ...(['connector', 'rule', 'setting'] as const),
 ];
 
-/** Fields that may hold a secret: that they are there is all that is said. */
+/** Fields that may hold a secret, and messages of clients: that they are there is all that is said. */
 const SECRET_FIELDS: ReadonlySet<string> = new Set([
   'passwordHash',
   'scram',
   'password',
+  'payload',
   'token',
   'settings',
   'value:setting',
@@ -42,7 +43,7 @@ export function recordOf<K extends AuditedKind>({ kind, key, record }: ChangeOf<
 }
 
 /** Names of questions that only look. */
-const LOOKS = /-(?:list|show|get|status|explain)$/;
+const LOOKS = /-(?:list|show|get|status|explain|test)$/;
 const OLDER_CHANGES: ReadonlySet<string> = new Set([
   'stream-create',
   'stream-delete',

@@ -1,6 +1,7 @@
 import { authorityOf } from '../base/authority.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
+import type { MqttAccess } from '../metadata/grpc/ports.js';
 import { GrpcServer } from '../metadata/grpc/server.js';
 import type { NodeAccess } from '../metadata/node-access.js';
 import { FRAME_BYTES_MAX } from '../metadata/peers/peer-link.js';
@@ -25,6 +26,7 @@ export async function openGrpcPort(
   { settings: { grpc, metadata }, streamDefaults }: MetadataHandOver,
   tls: PeerTls | null,
   access: NodeAccess,
+  mqtt: MqttAccess,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Promise<GrpcPort> {
   if (!grpc.enabled) return CLOSED;
@@ -35,6 +37,7 @@ export async function openGrpcPort(
     token: metadata.token,
     allowsStrangers: metadata.token === '' && tls === null, // The settings see to it that this is on loopback.
     access,
+    mqtt,
     streamDefaults,
     offers: [{ ...access.door, messageBytesMax: FRAME_BYTES_MAX }],
     clock,

@@ -13,6 +13,7 @@ import { addressOf, type GrpcPort, openGrpcPort } from './grpc-port.js';
 import { askToJoin, faultOfJoining } from './joining.js';
 import { type ClusterQuestion, faultOf, type MetadataHandOver, type MetadataNotice, type MetadataOrder } from './metadata-orders.js';
 import { buildNode, firstPeersOf, type MetadataParts, openMetadata } from './metadata-parts.js';
+import { OutsideCalls } from './mqtt-api/outside-calls.js';
 
 /** Positions of consumers change all the time, and whoever needs one asks. */
 const KINDS_OF_THREADS: ReadonlySet<ResourceKind> = new Set(RESOURCE_KINDS.filter((kind) => kind !== 'offset' && kind !== 'group'));
@@ -30,6 +31,7 @@ export class MetadataHost {
   readonly #post: (notice: MetadataNotice) => void;
   readonly #parts: MetadataParts;
   readonly #grpc: GrpcPort;
+  readonly #calls: OutsideCalls;
   readonly #timer: NodeJS.Timeout;
   readonly #access: NodeAccess;
   #node: MetadataNode;
@@ -40,8 +42,9 @@ export class MetadataHost {
     try {
       const parts = await openMetadata(handOver, post);
       const access = new NodeAccess(buildNode(parts, handOver, firstPeersOf(handOver.settings.metadata)));
-      const grpc = await openGrpcPort(handOver, parts.tls, access, parts);
-      const host = new MetadataHost(handOver, post, parts, access, grpc);
+      const calls = new OutsideCalls(post);
+      const grpc = await openGrpcPort(handOver, parts.tls, access, calls, parts);
+      const host = new MetadataHost(handOver, post, parts, access, grpc, calls);
       host.#begin();
       return host;
     } catch (error) {
@@ -56,11 +59,13 @@ export class MetadataHost {
     parts: MetadataParts,
     access: NodeAccess,
     grpc: GrpcPort,
+    calls: OutsideCalls,
   ) {
     this.#handOver = handOver;
     this.#post = post;
     this.#parts = parts;
     this.#grpc = grpc;
+    this.#calls = calls;
     this.#access = access;
     this.#node = access.node;
     this.#take(access.node);
@@ -74,6 +79,9 @@ export class MetadataHost {
         return;
       case 'ask':
         void this.#answer(order.ticket, order.question);
+        return;
+      case 'mqtt-word':
+        this.#calls.onWord(order.ticket, order.word);
         return;
       case 'want-full':
         this.#postFull();

@@ -1,10 +1,19 @@
 import { authorityOf } from '../base/authority.js';
-import { BrokerError } from '../base/errors.js';
+import { BrokerError, describeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { PRODUCT_VERSION } from '../base/version.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
+import type { MqttCall } from '../metadata/grpc/ports.js';
 import type { NodeStatus } from '../metadata/node-status.js';
-import { type ClusterQuestion, errorOf, type MetadataHandOver, type MetadataNotice, type ProposeAnswer } from './metadata-orders.js';
+import {
+  type ClusterQuestion,
+  errorOf,
+  faultOf,
+  type MetadataHandOver,
+  type MetadataNotice,
+  type MqttWord,
+  type ProposeAnswer,
+} from './metadata-orders.js';
 import { type MetadataThread, spawnMetadata } from './spawn-metadata.js';
 import { streamDefaults } from './stream-catalogue.js';
 import { ThreadCatalogue } from './thread-catalogue.js';
@@ -31,6 +40,9 @@ export class MetadataLink {
   /** Encoded, for other threads, each in order: the whole catalogue, or what changed. */
   onFull: (chunks: readonly Uint8Array[]) => void = () => {};
   onDelta: (bytes: Uint8Array) => void = () => {};
+  /** What gRPC asks about MQTT. @throws BrokerError. */
+  onMqttCall: (call: MqttCall) => Promise<Uint8Array> = () =>
+    Promise.reject(new BrokerError('RMQ-1024', '(this node has the role meta alone, or starts; ask one with the role broker)'));
   /** Called once when the node cannot go on. */
   onFatal: (error: unknown) => void = () => {};
   status: NodeStatus | null = null;
@@ -156,6 +168,9 @@ export class MetadataLink {
       case 'refusal':
         this.#take(notice.ticket)?.onFault(errorOf(notice.fault));
         return;
+      case 'mqtt-call':
+        void this.#answerCall(notice.ticket, notice.call);
+        return;
       case 'status':
         this.status = notice.status;
         return;
@@ -171,6 +186,18 @@ export class MetadataLink {
       case 'failed':
         this.#lastWords = notice.error;
     }
+  }
+
+  async #answerCall(ticket: number, call: MqttCall): Promise<void> {
+    const word = await this.onMqttCall(call).then(
+      (response): MqttWord => ({ kind: 'answered', response }),
+      (error: unknown): MqttWord => {
+        if (error instanceof BrokerError) return { kind: 'refused', fault: faultOf(error, error.code) };
+        this.#log.error('grpc.failed', 'a call failed by a fault of ours', { method: call.method, error });
+        return { kind: 'failed', what: describeError(error) };
+      },
+    );
+    this.#thread?.post({ kind: 'mqtt-word', ticket, word });
   }
 
   #take(ticket: number): Open | undefined {

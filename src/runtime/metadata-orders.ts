@@ -2,7 +2,7 @@ import type { ErrorCode } from '../base/errors.js';
 import { BrokerError } from '../base/errors.js';
 import type { JournalShape } from '../journal/placement.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
-import type { StreamDefaults } from '../metadata/grpc/ports.js';
+import type { MqttCall, StreamDefaults } from '../metadata/grpc/ports.js';
 import type { NodeStatus } from '../metadata/node-status.js';
 import type { RequestFailure } from '../metadata/requests.js';
 import type { Settings } from '../settings/schema.js';
@@ -18,6 +18,8 @@ import type { LogNotice } from './port-logger.js';
       <------------------------------- delta      every change from then on, in order
       propose, ask (ticket) ------------------->
       <------------------------- outcome, answer  (ticket)
+      <----------------------------- mqtt-call    (ticket) what gRPC asks about MQTT
+      mqtt-word (ticket) ---------------------->
 */
 
 export interface MetadataHandOver {
@@ -43,6 +45,8 @@ export type ClusterQuestion =
 export type MetadataOrder =
   | { readonly kind: 'propose'; readonly ticket: number; readonly commands: readonly Command[]; readonly deadlineMs: number }
   | { readonly kind: 'ask'; readonly ticket: number; readonly question: ClusterQuestion }
+  /** To `mqtt-call`. */
+  | { readonly kind: 'mqtt-word'; readonly ticket: number; readonly word: MqttWord }
   /** Answered by `full`. */
   | { readonly kind: 'want-full' }
   | { readonly kind: 'stop' };
@@ -54,6 +58,13 @@ export interface Fault {
   readonly cure: string | undefined;
 }
 
+/** What main says to a call of robustmq.v1.Mqtt. */
+export type MqttWord =
+  | { readonly kind: 'answered'; readonly response: Uint8Array }
+  | { readonly kind: 'refused'; readonly fault: Fault }
+  /** By a bug of ours; main's log has it too. */
+  | { readonly kind: 'failed'; readonly what: string };
+
 export type ProposeAnswer = { readonly kind: 'applied'; readonly outcomes: readonly CommandOutcome[] } | RequestFailure;
 
 export type MetadataNotice =
@@ -64,6 +75,7 @@ export type MetadataNotice =
   | { readonly kind: 'outcome'; readonly ticket: number; readonly answer: ProposeAnswer }
   | { readonly kind: 'answer'; readonly ticket: number; readonly body: object }
   | { readonly kind: 'refusal'; readonly ticket: number; readonly fault: Fault }
+  | { readonly kind: 'mqtt-call'; readonly ticket: number; readonly call: MqttCall }
   | { readonly kind: 'status'; readonly status: NodeStatus }
   /** The node cannot go on; its process ends. */
   | { readonly kind: 'fatal'; readonly fault: Fault }

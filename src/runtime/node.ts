@@ -185,6 +185,10 @@ export class RunningNode {
     });
     this.#access = new AccessKeeper({ settings, catalogue: metadata.catalogue, propose: (commands) => metadata.propose(commands), log });
     supervisor.onDoorNotes = (notes) => this.#access.onNotes(notes);
+    metadata.onMqttCall = async ({ method, request, by }) => {
+      const { VERBS } = await import('./mqtt-api/verbs.js');
+      return await VERBS[method].answer((question, ask) => this.query({ verb: 'ask', question, ask }, by), request);
+    };
     metadata.onFull = (chunks) => {
       this.#tellShards({ kind: 'catalogue', chunks });
       this.#auth.onFull(chunks);
@@ -238,9 +242,9 @@ export class RunningNode {
     return this.#cells.connectionsOf(shard);
   }
 
-  /** What an operator asks. Plain data. @throws BrokerError. */
-  query(question: NodeQuestion): Promise<object> {
-    return this.#access.witness(question, this.#answers.answer(question));
+  /** What an operator asks. Plain data. @param by who it is, for the audit log. @throws BrokerError. */
+  query(question: NodeQuestion, by = 'control socket'): Promise<object> {
+    return this.#access.witness(question, by, this.#answers.answer(question));
   }
 
   /** Of TLS listeners. */
@@ -327,7 +331,7 @@ export class RunningNode {
       ...{ transportKind: this.transportKind, counters: this.#counters, supervisor: this.#supervisor, cells: this.#cells },
       ...{ dealer: this.#dealer, descriptors: this.#descriptors, metadata: this.#metadata, auth: this.#auth, listeners: this.#listeners },
       isServing: () => this.#stopped === null,
-      ask: (question, ask) => this.query({ verb: 'ask', question, ask }),
+      ask: (question, ask, by) => this.query({ verb: 'ask', question, ask }, by),
     };
   }
 

@@ -322,3 +322,27 @@ test('robust-ctl: the journal is shown while the broker runs, and verified and r
   const after = await read(broker, 'journal', 'status');
   assert.equal(after.shards[1].lanes[0].quarantined, 1);
 });
+
+test('robust-ctl: acl test says whether somebody may do something, and which rule decides', async (context) => {
+  const broker = await DurableBroker.start(context);
+  assert.equal(await said(broker, 'mqtt', 'acl', 'test', 'c1', 'publish', 'a/b'), 'allow (no rule)\nthere are no rules\n');
+  await said(broker, 'mqtt', 'acl', 'add', 'own', 'allow', '${clientid}/#');
+  await said(broker, 'mqtt', 'acl', 'add', 'reads', 'allow', 'site/#', '--user', 'alice', '--action', 'subscribe');
+  await said(broker, 'mqtt', 'rewrite', 'add', 'short', 's/#', '^s/(.*)$', 'site/$1');
+  const test = (...args: string[]): Promise<ReturnType<typeof JSON.parse>> => read(broker, 'mqtt', 'acl', 'test', ...args);
+  const summary = async (...args: string[]): Promise<readonly unknown[]> => {
+    const { verdict, rules, topic } = await test(...args);
+    return [verdict, rules, topic];
+  };
+  assert.deepEqual(await summary('c1', 'publish', 'c1/x'), ['allow', ['own'], 'c1/x']);
+  assert.deepEqual(await summary('c1', 'publish', 'c2/x', '--qos', '2', '--retain'), ['deny', [], 'c2/x']);
+  assert.deepEqual(await summary('-', 'subscribe', 's/1', '--user', 'alice'), ['allow', ['reads'], 'site/1']);
+  assert.deepEqual(await summary('-', 'subscribe', '$share/g/site/+', '--user', 'alice'), ['allow', ['reads'], 'site/+']);
+  await connectClient(context, broker.url, { clientId: 'c1', protocolVersion: 5 });
+  assert.equal((await test('c1', 'publish', 'c1/x')).isOfSession, true);
+  const text = await said(broker, 'mqtt', 'acl', 'test', '-', 'publish', 's/1');
+  const unfit = "1 do not fit the client's name (own)";
+  assert.equal(text, `deny (no rule)\npublishing to site/1: forbidden, for no rule is about it; ${unfit}\nRules are asked about site/1.\n`);
+  const wrong = await run(broker, 'mqtt', 'acl', 'test', 'c1', 'publish', 'a/#');
+  assert.match(wrong.err, /RMQ-1036/);
+});

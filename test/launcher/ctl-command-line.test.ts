@@ -168,6 +168,7 @@ test('ctl command line: every verb that is one piece has a help with three examp
 
 test('ctl command line: what a verb that is one piece cannot do is a usage error', () => {
   const wrong: readonly (readonly [RegExp, ...string[]])[] = [
+    [/say publish or subscribe/, 'acl', 'test', 'c', 'read', 'a'],
     [/say allow or deny/, 'acl', 'add', 'a', 'maybe', '#'],
     [/one of --user, --client, --address/, 'acl', 'add', 'a', 'deny', '#', '--user', 'x', '--client', 'y'],
     [/It is publish, subscribe/, 'acl', 'add', 'a', 'deny', '#', '--action', 'read'],

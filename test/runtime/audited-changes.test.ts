@@ -13,10 +13,11 @@ test('audited changes: no password, key, token or value of a setting is in what 
     recordOf({ kind: 'setting', key: setting, record: setting }),
     recordOf({ kind: 'connector', key: connector, record: connector }),
     changedBy({ verb: 'ask', question: 'mqtt-user-put', ask: { tenant: 't', name: 'ann', password: 'S5' } }),
+    changedBy({ verb: 'ask', question: 'mqtt-publish', ask: { topic: 't', payload: { base64: 'S7' } } }),
     changedBy({ verb: 'cluster-join', address: 'a:1', token: 'S6' }),
   ];
   const text = JSON.stringify(written);
-  assert.doesNotMatch(text, /S[1-6]/);
+  assert.doesNotMatch(text, /S[1-7]/);
   for (const name of ['ann', 'metadata.token', 'http', 'mqtt-user-put', 'a:1', 'isSuperuser']) assert.ok(text.includes(name), name);
 });
 

@@ -87,7 +87,7 @@ export async function openAdminApp({ access, token, metrics, log, server, onRequ
     app.route<{ Params: Record<string, string>; Querystring: Record<string, unknown> }>({
       method: http.method,
       url,
-      handler: (request) => access.ask(question.name, askOf(route, request.params, request.query, request.body)),
+      handler: (request) => access.ask(question.name, askOf(route, request.params, request.query, request.body), `http ${request.ip}`),
     });
   }
   app.get('/api/openapi.json', async () => openApi(routes, access.version));

@@ -1,5 +1,6 @@
 import { ALARM_LIST } from './alarms.js';
 import { ACL_RULES, BANS, USER_DELETE, USER_LIST, USER_PUT } from './mqtt-access.js';
+import { ACCESS_TEST } from './mqtt-access-test.js';
 import { CLIENT_DISCONNECT, CLIENT_LIST, CLIENT_SHOW } from './mqtt-clients.js';
 import { DELAYED_CANCEL, DELAYED_CLEAR, DELAYED_LIST } from './mqtt-delayed.js';
 import { EXPLAIN } from './mqtt-explain.js';
@@ -23,6 +24,6 @@ export const QUESTIONS: readonly AnyQuestion[] = [
   ...[DELAYED_LIST, DELAYED_CANCEL, DELAYED_CLEAR],
   ...[RETAINED_LIST, RETAINED_SHOW, RETAINED_DELETE, RETAINED_CLEAR],
   PUBLISH,
-  ...[USER_LIST, USER_PUT, USER_DELETE],
+  ...[USER_LIST, USER_PUT, USER_DELETE, ACCESS_TEST],
   ...[ACL_RULES, BANS, TOPIC_REWRITES, AUTO_SUBSCRIPTIONS, TENANTS].flatMap(({ list, put, delete: gone }) => [list, put, gone]),
 ];

@@ -1,4 +1,4 @@
-import type { Rights, SubscribeAnswer } from '../ports.js';
+import type { Decision, Rights, SubscribeAnswer } from '../ports.js';
 import type { ParsedRule } from './parsed-rule.js';
 import { answerTo } from './subscribe-answer.js';
 import { matchesTopic, parsePattern } from './topic-pattern.js';
@@ -6,6 +6,8 @@ import { matchesTopic, parsePattern } from './topic-pattern.js';
 type Qos = 0 | 1 | 2;
 /** What is asked about, as explain() has it. */
 type Action = 'publish' | 'subscribe' | 'receive';
+
+const VERDICTS = { yes: 'allow', no: 'deny', guarded: 'partly' } as const satisfies Record<SubscribeAnswer, Decision['verdict']>;
 
 /**
  * What one client may do: the few rules that concern it, in their order. The first that is about a topic decides; if none is, it is forbidden.
@@ -41,6 +43,13 @@ export class ClientRights implements Rights {
     return this.#ruleOfReceive(topic)?.isAllowing === true;
   }
 
+  decide(action: 'publish' | 'subscribe', topic: string, qos: Qos, isRetained: boolean): Decision {
+    if (action === 'subscribe')
+      return { verdict: VERDICTS[this.maySubscribe(topic, qos)], rules: this.#decidingOn(topic, qos).map(({ name }) => name) };
+    const rule = this.#ruleOfPublish(topic, qos, isRetained);
+    return { verdict: rule?.isAllowing === true ? 'allow' : 'deny', rules: rule === undefined ? [] : [rule.name] };
+  }
+
   explain(action: Action, topic: string, qos: Qos, isRetained: boolean): string {
     const what = `${action === 'receive' ? 'receiving' : action === 'publish' ? 'publishing to' : 'subscribing to'} ${topic}`;
     if (action === 'subscribe') return `${what}: ${this.#inWords(topic, qos)}`;
@@ -52,12 +61,16 @@ export class ClientRights implements Rights {
 
   #inWords(filter: string, qos: Qos): string {
     const answer = this.maySubscribe(filter, qos);
-    const rules = this.#subscribe.filter(({ qosBits }) => ((qosBits >> qos) & 1) === 1);
-    const pattern = parsePattern(filter);
-    // Who decides about some of it: the answer of each rule alone is other than that of none.
-    const deciding = rules.filter((rule) => answerTo(pattern, [{ ...rule, isAllowing: true }]) !== 'no').map(sentenceOf);
+    const deciding = this.#decidingOn(filter, qos).map(sentenceOf);
     const words = { yes: 'allowed', no: 'forbidden', guarded: 'allowed in part, each topic is asked for' } as const;
     return `${words[answer]}; rules about it: ${deciding.length === 0 ? 'none' : deciding.join('; ')}`;
+  }
+
+  /** Who decides about some of what the filter matches: the answer of each rule alone is other than that of none. */
+  #decidingOn(filter: string, qos: Qos): readonly ParsedRule[] {
+    const pattern = parsePattern(filter);
+    const rules = this.#subscribe.filter(({ qosBits }) => ((qosBits >> qos) & 1) === 1);
+    return rules.filter((rule) => answerTo(pattern, [{ ...rule, isAllowing: true }]) !== 'no');
   }
 
   #ruleOfPublish(topic: string, qos: Qos, isRetained: boolean): ParsedRule | undefined {

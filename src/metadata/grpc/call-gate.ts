@@ -30,6 +30,8 @@ export interface CallFacts {
   readonly deadlineMs: number;
   /** What it came with; empty: none. */
   readonly token: string;
+  /** Who calls, for the audit log: `grpc 10.0.0.7:49152`. */
+  readonly by: string;
 }
 
 export type Verb<Q, A> = (request: Q, facts: CallFacts) => Promise<A>;
@@ -39,6 +41,7 @@ interface AnyCall {
   readonly metadata: Metadata;
   getAuthContext(): { readonly sslPeerCertificate?: unknown };
   getDeadline(): Date | number;
+  getPeer(): string;
 }
 
 /** A watch or a session: a call that stays. */
@@ -131,7 +134,12 @@ export class CallGate {
         clearTimeout(timer);
         end();
       });
-      run(call.request, { deadlineMs: deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10), token: tokenOf(call.metadata) })
+      const facts = {
+        deadlineMs: deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10),
+        token: tokenOf(call.metadata),
+        by: `grpc ${call.getPeer()}`,
+      };
+      run(call.request, facts)
         .then(
           (answer) => end() && callback(null, answer),
           (error: unknown) => end() && callback(this.statusOf(error)),

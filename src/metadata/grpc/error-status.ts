@@ -88,6 +88,23 @@ export function refusalFailure({ code, detail }: Refused): CallFailure {
   return failure(STATUS_OF_REFUSAL[code], code === 'conflict' ? 'RMQ-1030' : 'RMQ-1031', detail);
 }
 
+/** Of what is no business of the catalogue; the others are bugs of ours to whoever calls. */
+const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
+  'RMQ-1022': status.ALREADY_EXISTS,
+  'RMQ-1023': status.NOT_FOUND,
+  'RMQ-1024': status.UNAVAILABLE,
+  'RMQ-1029': status.UNAVAILABLE,
+  'RMQ-1030': status.ABORTED,
+  'RMQ-1031': status.FAILED_PRECONDITION,
+  'RMQ-1033': status.RESOURCE_EXHAUSTED,
+  'RMQ-1036': status.INVALID_ARGUMENT,
+};
+
+/** What main says to a call of robustmq.v1.Mqtt. */
+export function brokerFailure(error: BrokerError): CallFailure {
+  return new CallFailure(STATUS_OF_CODE[error.code] ?? status.INTERNAL, error);
+}
+
 /** @param error of a call; anything but a CallFailure is our bug, of which strangers are told nothing. */
 export function statusOf(error: unknown): Pick<CallError, 'code' | 'details' | 'metadata'> {
   if (!(error instanceof CallFailure))

@@ -10,7 +10,7 @@ import { DESCRIPTORS } from './generated/descriptors.js';
 */
 
 /** Named for health checks, beside the server as a whole, which is ''. */
-const PARTS = ['', 'robustmq.v1.Cluster', 'robustmq.v1.Catalogue', 'robustmq.v1.Streams'];
+const PARTS = ['', 'robustmq.v1.Cluster', 'robustmq.v1.Catalogue', 'robustmq.v1.Streams', 'robustmq.v1.Mqtt'];
 /** Of a FileDescriptorSet: `repeated FileDescriptorProto file = 1`, length-delimited. */
 const FILE_TAG = 0x0a;
 

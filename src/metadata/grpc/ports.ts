@@ -1,9 +1,11 @@
+import type { BrokerError } from '../../base/errors.js';
 import type { CommandEnvelope } from '../catalogue/commands.js';
 import type { Delta } from '../catalogue/delta.js';
 import type { NodeRole, StreamWish } from '../catalogue/resources.js';
 import type { MemberRow, NodeStatus } from '../node-status.js';
 import type { CatalogueReader } from '../ports.js';
 import type { ProposeAnswer, ReadAnswer, RequestFailure } from '../requests.js';
+import type { MqttService } from './generated/robustmq/v1/mqtt.js';
 
 /*
   What the public API stands on: a member of the cluster, or a stub in tests. Everything answers by calling back, later or at once, and exactly
@@ -49,6 +51,27 @@ export type JoinAnswer =
   /** The token is not that of the cluster. */
   | { readonly kind: 'denied' }
   | RequestFailure;
+
+export type MqttMethod = keyof typeof MqttService;
+
+/** A call of robustmq.v1.Mqtt, as it came. */
+export interface MqttCall {
+  readonly method: MqttMethod;
+  readonly request: Uint8Array;
+  /** Who calls: `grpc 10.0.0.7:49152`. */
+  readonly by: string;
+}
+
+export type MqttReply =
+  | { readonly kind: 'answered'; readonly response: Uint8Array }
+  | { readonly kind: 'refused'; readonly error: BrokerError }
+  /** By a bug of ours; in words for the log. */
+  | { readonly kind: 'failed'; readonly what: string };
+
+/** Who knows the clients. It answers by calling back, exactly once. */
+export interface MqttAccess {
+  ask(call: MqttCall, done: (reply: MqttReply) => void): void;
+}
 
 /** What a stream is like of which nobody said more than the name. */
 export type StreamDefaults = Omit<StreamWish, 'tenant' | 'name' | 'origin'>;

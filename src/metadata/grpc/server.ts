@@ -16,7 +16,8 @@ import { CatalogueService as catalogueDefinition } from './generated/robustmq/v1
 import { ClusterService as clusterDefinition } from './generated/robustmq/v1/cluster.js';
 import { StreamsService as streamsDefinition } from './generated/robustmq/v1/streams.js';
 import type { Introspection } from './introspection.js';
-import type { MetadataAccess, StreamDefaults } from './ports.js';
+import { MQTT_DEFINITION, mqttCalls } from './mqtt-calls.js';
+import type { MetadataAccess, MqttAccess, StreamDefaults } from './ports.js';
 import { streamCalls } from './stream-calls.js';
 
 /** Calls and streams of one connection; its client waits with more. */
@@ -52,6 +53,7 @@ export interface GrpcServerOptions {
   /** Without token and certificate everybody may do everything: only on loopback, or if the settings say so. */
   readonly allowsStrangers: boolean;
   readonly access: MetadataAccess;
+  readonly mqtt: MqttAccess;
   readonly streamDefaults: StreamDefaults;
   readonly offers: readonly Offer[];
   readonly clock: Clock;
@@ -90,6 +92,7 @@ export class GrpcServer {
     server.addService(checkedDefinition(clusterDefinition), clusterCalls(access, gate));
     server.addService(checkedDefinition(catalogueDefinition), catalogueCalls(access, gate, history));
     server.addService(checkedDefinition(streamsDefinition), streamCalls(access, gate, options.streamDefaults));
+    server.addService(checkedDefinition(MQTT_DEFINITION), mqttCalls(options.mqtt, gate));
     for (const { definition, implementation } of offers) server.addService(definition, implementation);
     const port = await bind(server, options);
     return new GrpcServer({ server, gate, access, history }, port);

@@ -1,6 +1,7 @@
 import { QUESTIONS } from '../../admin/questions/catalogue.js';
 import { assert } from '../../base/assert.js';
 import { BrokerError } from '../../base/errors.js';
+import { ACCESS_ANSWERS } from './access-answer.js';
 import type { Answerer, AskedNode } from './answerer.js';
 import { CLIENT_ANSWERS } from './client-answers.js';
 import { DELAYED_ANSWERS } from './delayed-answers.js';
@@ -30,6 +31,7 @@ const ANSWERS: readonly Answerer[] = [
   ...RETAINED_ANSWERS,
   ...MESSAGE_ANSWERS,
   ...USER_ANSWERS,
+  ...ACCESS_ANSWERS,
   ...RESOURCE_ANSWERS,
 ];
 

@@ -219,3 +219,26 @@ test('rules: explain names the rule that decides', () => {
   assert.match(rights.explain('publish', 'b', 0, false), /no rule is about it/);
   assert.match(rights.explain('subscribe', 'a/#', 0, false), /in part.*"first".*"second"/);
 });
+
+test('rules: what they come to is told with the names of those that decide, in their order', () => {
+  const rights = rightsOf({
+    first: rule('a/+', { permission: 'deny' }),
+    second: rule('a/#', { order: 1 }),
+    third: rule('q', { qos: [1] }),
+  });
+  assert.deepEqual(rights.decide('publish', 'a/b', 0, false), { verdict: 'deny', rules: ['first'] });
+  assert.deepEqual(rights.decide('publish', 'a/b/c', 2, true), { verdict: 'allow', rules: ['second'] });
+  assert.deepEqual(rights.decide('publish', 'b', 0, false), { verdict: 'deny', rules: [] });
+  assert.deepEqual(rights.decide('subscribe', 'a/#', 0, false), { verdict: 'partly', rules: ['first', 'second'] });
+  assert.deepEqual(rights.decide('subscribe', 'a/b/#', 0, false), { verdict: 'partly', rules: ['first', 'second'] });
+  assert.deepEqual(rights.decide('subscribe', 'a/b/c', 0, false), { verdict: 'allow', rules: ['second'] });
+  assert.deepEqual(rights.decide('subscribe', 'b', 0, false), { verdict: 'deny', rules: [] });
+  assert.deepEqual(
+    [rights.decide('subscribe', 'q', 0, false), rights.decide('subscribe', 'q', 1, false)],
+    [
+      { verdict: 'deny', rules: [] },
+      { verdict: 'allow', rules: ['third'] },
+    ],
+  );
+  assert.deepEqual(new RulesBook().compile(identity()).decide('publish', 'x', 0, false), { verdict: 'allow', rules: [] });
+});

@@ -7,14 +7,20 @@ import { fileURLToPath } from 'node:url';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type Client, status } from '@grpc/grpc-js';
 import { service as health } from 'grpc-health-check';
+import { ClientRow, ListClientsResponse } from '../../../src/metadata/grpc/generated/robustmq/v1/mqtt.js';
 import { openClient } from './public-client.js';
 import { answerOf, endOf, failureOf } from './raw-calls.js';
-import { startStub } from './stub-access.js';
+import { StubMqtt, startStub } from './stub-access.js';
 
 /** Fields of grpc.reflection.v1.ServerReflectionRequest and -Response. */
 const REQUEST = { fileByFilename: 3, fileContainingSymbol: 4, listServices: 7 } as const;
 const RESPONSE = { files: 4, names: 6, error: 7 } as const;
 const PYTHON = join(dirname(fileURLToPath(import.meta.url)), '../../../../test/metadata/grpc/reflection-client.py');
+
+const ONE_CLIENT: ListClientsResponse = {
+  ...ListClientsResponse.decode(new Uint8Array()),
+  clients: [{ ...ClientRow.decode(new Uint8Array()), clientId: 'sensor-1' }],
+};
 
 /** Asks one thing by reflection. @returns what is in the answer's field, one level down. */
 async function reflect(
@@ -73,6 +79,7 @@ test('introspection: reflection has every part with all its messages, in both ve
       'grpc.health.v1.Health',
       'robustmq.v1.Catalogue',
       'robustmq.v1.Cluster',
+      'robustmq.v1.Mqtt',
       'robustmq.v1.Streams',
     ]);
     const files = await reflect(client, path, REQUEST.fileContainingSymbol, 'robustmq.v1.Catalogue.Watch');
@@ -98,7 +105,9 @@ test('introspection: an independent client calls everything with what reflection
     context.skip('python3 has no grpcio and grpcio-reflection; GRPC_PYTHON names one that has');
     return;
   }
-  const { address, server, access } = await startStub(context);
+  const mqtt = new StubMqtt();
+  mqtt.reply = { kind: 'answered', response: ListClientsResponse.encode(ONE_CLIENT).finish() };
+  const { address, server, access } = await startStub(context, { mqtt });
   await server.setServing(true);
   const child = spawn(python, [PYTHON, address], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -108,13 +117,14 @@ test('introspection: an independent client calls everything with what reflection
   const [code] = await once(child, 'close', { signal: AbortSignal.timeout(60_000) });
   assert.equal(code, 0, output);
   assert.deepEqual(output.trim().split('\n'), [
-    'services grpc.health.v1.Health robustmq.v1.Catalogue robustmq.v1.Cluster robustmq.v1.Streams',
+    'services grpc.health.v1.Health robustmq.v1.Catalogue robustmq.v1.Cluster robustmq.v1.Mqtt robustmq.v1.Streams',
     'leader 1',
     'put 3',
     'listed python',
     'conflict ABORTED RMQ-1030',
     'session 4',
     'watched python',
+    'client sensor-1',
   ]);
   assert.notEqual(access.reader.get('user', { tenant: 'default', name: 'python' }), null);
 });

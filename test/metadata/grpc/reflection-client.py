@@ -55,3 +55,6 @@ for response in watch:
     if response.is_complete:
         break
 watch.cancel()
+
+page = method("Mqtt", "ListClients")(message("ListClientsRequest", page_size=10), timeout=10)
+print("client", *[client.client_id for client in page.clients])

@@ -4,7 +4,16 @@ import { Catalogue } from '../../../src/metadata/catalogue/catalogue.js';
 import { encodeBatch } from '../../../src/metadata/catalogue/command-codec.js';
 import type { Command, CommandEnvelope, CommandOutcome } from '../../../src/metadata/catalogue/commands.js';
 import type { Delta } from '../../../src/metadata/catalogue/delta.js';
-import type { ClusterAnswer, JoinAnswer, JoiningNode, MetadataAccess, StreamDefaults } from '../../../src/metadata/grpc/ports.js';
+import type {
+  ClusterAnswer,
+  JoinAnswer,
+  JoiningNode,
+  MetadataAccess,
+  MqttAccess,
+  MqttCall,
+  MqttReply,
+  StreamDefaults,
+} from '../../../src/metadata/grpc/ports.js';
 import { GrpcServer, type GrpcServerOptions } from '../../../src/metadata/grpc/server.js';
 import type { MemberRow, NodeStatus } from '../../../src/metadata/node-status.js';
 import type { CatalogueReader } from '../../../src/metadata/ports.js';
@@ -163,6 +172,17 @@ export class StubAccess implements MetadataAccess {
   }
 }
 
+/** Who is asked about MQTT: answers as it is told. */
+export class StubMqtt implements MqttAccess {
+  readonly calls: MqttCall[] = [];
+  reply: MqttReply = { kind: 'answered', response: new Uint8Array() };
+
+  ask(call: MqttCall, done: (reply: MqttReply) => void): void {
+    this.calls.push(call);
+    done(this.reply);
+  }
+}
+
 export function serverOptions(access: MetadataAccess): GrpcServerOptions {
   return {
     host: '127.0.0.1',
@@ -171,6 +191,7 @@ export function serverOptions(access: MetadataAccess): GrpcServerOptions {
     token: '',
     allowsStrangers: true,
     access,
+    mqtt: new StubMqtt(),
     streamDefaults: STREAM_DEFAULTS,
     offers: [],
     clock: new SystemClock(),

@@ -3,6 +3,7 @@ import { ACL_RULES, type AclRule } from '../../../admin/questions/mqtt-access.js
 import { showList, tellDone } from '../pages.js';
 import { confirm } from '../terminal.js';
 import { type LimitFlag, limit, type TenantFlag, tenant, type VerbGroup, verb, wholeNumber, type YesFlag, yes } from '../verb.js';
+import { ACL_TEST } from './acl-test.js';
 
 interface AddFlags extends TenantFlag {
   readonly user?: string;
@@ -67,6 +68,7 @@ export const ACL: VerbGroup = {
           ...{ principal: principalOf(flags), actions: flags.action, filter, qos: flags.qos, retain: flags.retain, expected: null },
         }),
     }),
+    ACL_TEST,
     verb<TenantFlag & YesFlag>({
       verb: 'delete',
       summary: 'Delete a rule of access',

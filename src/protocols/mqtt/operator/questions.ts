@@ -1,6 +1,7 @@
 import type { MqttContext } from '../context.js';
 import { explain } from '../explain/explain.js';
 import { listSlow } from '../slow/slow-subscriptions.js';
+import { testAccess } from './access.js';
 import { disconnectClient, listClients, showClient } from './clients.js';
 import { cancelDelayed, clearDelayed, listDelayed } from './delayed.js';
 import { publishByOperator } from './publish.js';
@@ -28,6 +29,7 @@ export interface OperatorQuestions {
   readonly 'delete-retained': typeof deleteRetained;
   readonly explain: typeof explain;
   readonly slow: typeof listSlow;
+  readonly access: typeof testAccess;
   readonly publish: typeof publishByOperator;
 }
 
@@ -47,6 +49,7 @@ const OPERATOR_QUESTIONS: OperatorQuestions = {
   'delete-retained': deleteRetained,
   explain,
   slow: listSlow,
+  access: testAccess,
   publish: publishByOperator,
 };
 

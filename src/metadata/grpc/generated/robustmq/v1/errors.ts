@@ -30,6 +30,8 @@ export const protobufFileName = "robustmq/v1/errors.proto";
  *   RESOURCE_EXHAUSTED   RMQ-1033  too much at once; RMQ-1031: a limit of the catalogue
  *   UNAVAILABLE          RMQ-1029  nobody leads now, and nothing was done: try again, also on another node
  *   UNKNOWN              RMQ-1029  the leader was lost meanwhile: it may have been done. With the same request id it can be tried again
+ *   of the service Mqtt  RMQ-1023  NOT_FOUND; RMQ-1024: UNAVAILABLE, a shard did not answer; RMQ-1036: INVALID_ARGUMENT; RMQ-1033: RESOURCE_EXHAUSTED;
+ *                                  RMQ-1030: ABORTED; RMQ-1031: FAILED_PRECONDITION, also of what is there already
  *   DEADLINE_EXCEEDED              the caller's time is over: it may have been done
  */
 
