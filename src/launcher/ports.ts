@@ -38,6 +38,8 @@ export interface RunningNode {
   connections(): number;
   /** Plain data; see control-wire.ts. Rejects with BrokerError. */
   query(question: ControlQuestion): Promise<object>;
+  /** For the audit log: settings were read again, by whom, and what that did. Plain data. */
+  noteReload(by: string, outcome: object): void;
   /** Plain data for `status -o json`. */
   status(): object;
   /** Stops accepting, tells clients, flushes and closes. Idempotent. */

@@ -66,7 +66,7 @@ export class ServerProcess {
     });
     const control = await openControlServer(this.#loaded.settings.data_path, {
       status: () => this.#report(),
-      reload: () => this.#reload(),
+      reload: () => this.#reload('control socket'),
       stop: () => this.#beginStop('control'),
       ask: (question) => {
         if (this.#node === null) throw new BrokerError('RMQ-1024', '(the server is still starting)');
@@ -149,7 +149,7 @@ export class ServerProcess {
     };
     const onReload = (): void => {
       try {
-        this.#reload();
+        this.#reload('SIGHUP');
       } catch (error) {
         this.#log.error('settings.refused', 'the settings stay as they were', { error });
       }
@@ -166,7 +166,18 @@ export class ServerProcess {
   }
 
   /** Reads the settings again. All are checked before any is taken over; on an error the old ones stay. */
-  #reload(): ReloadReport {
+  #reload(by: string): ReloadReport {
+    try {
+      const report = this.#takeOverSettings();
+      this.#node?.noteReload(by, report);
+      return report;
+    } catch (error) {
+      this.#node?.noteReload(by, { error: describeError(error) });
+      throw error;
+    }
+  }
+
+  #takeOverSettings(): ReloadReport {
     const loaded = loadSettings(this.#options.input);
     const changes = changesBetween(this.#loaded.settings, loaded.settings);
     const applied = changes.filter((change) => change.isHot).map((change) => change.path);

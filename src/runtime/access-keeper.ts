@@ -90,6 +90,11 @@ export class AccessKeeper {
     }
   }
 
+  /** Settings were read again: what that did, or why they were refused. */
+  noteReload(by: string, outcome: object): void {
+    this.#audit?.record('settings.reloaded', { by, ...outcome });
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#audit?.record('node.stopped', { node: this.#parts.settings.node.id });

@@ -65,6 +65,9 @@ export class MetadataOnlyNode {
     return Promise.reject(new BrokerError('RMQ-1024', '(this node has the role meta alone; ask one with the role broker)'));
   }
 
+  /** It has no audit log. */
+  noteReload(): void {}
+
   status(): object {
     return { metadata: this.#metadata.status, shards: [] };
   }

@@ -247,6 +247,11 @@ export class RunningNode {
     return this.#access.witness(question, by, this.#answers.answer(question));
   }
 
+  /** For the audit log. */
+  noteReload(by: string, outcome: object): void {
+    this.#access.noteReload(by, outcome);
+  }
+
   /** Of TLS listeners. */
   get certificates(): TlsFiles {
     return this.#listeners.certificates;

@@ -132,6 +132,7 @@ test('access: refusals, changes and who made them are in the audit log, without 
   await withNode(settings, async (node) => {
     const operator = new Operator(node);
     await operator.allow('one', 'a');
+    node.noteReload('SIGHUP', { applied: ['log.level'] });
     await operator.ban('client', 'bad', { reason: 'noise' });
     await operator.ask(USER_PUT, { name: 'ann', password: 'her secret', tenant: 'default' });
     const client = await RawClient.connect(context, plainUrl(node), { clientId: 'c1' });
@@ -154,6 +155,7 @@ test('access: refusals, changes and who made them are in the audit log, without 
     'operator.done',
     'publish.refused',
     'ban.refused',
+    'settings.reloaded',
     'node.stopped',
   ])
     assert.ok(events.has(event), event);

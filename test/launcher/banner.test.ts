@@ -20,6 +20,7 @@ function bannerOf(listeners: readonly RunningListener[], shardCount = 1, ...assi
     connections: () => 0,
     query: () => Promise.resolve({}),
     status: () => ({}),
+    noteReload: () => {},
     stop: () => Promise.resolve(),
     onFatal: () => {},
   };

@@ -121,6 +121,8 @@ test('server: SIGHUP takes over the log level, names what needs a restart, and r
   await reloadTo('[log]\nlevel = "loud"\n', '"settings.refused"');
   await reloadTo('[log]\nlevel = "debug"\n[mqtt.tcp]\nport = 1999\n', '"settings.reloaded"');
   assert.match(server.output(), /"applied":\["log\.level"\],"needRestart":\["mqtt\.tcp\.port"\]/);
+  assert.match(server.output(), /"noted","by":"SIGHUP","error":"RMQ-1002/, 'the audit log hears of what was refused');
+  assert.match(server.output(), /"noted","by":"SIGHUP","applied":\["log\.level"\]/);
   server.child.kill('SIGTERM');
   assert.equal((await server.ended).code, 0);
 });

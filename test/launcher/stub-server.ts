@@ -21,6 +21,7 @@ async function startStub(settings: Settings): Promise<RunningNode> {
     httpAddress: '127.0.0.1:58080',
     connections: () => 3,
     query: (question) => Promise.resolve({ asked: question.verb }),
+    noteReload: (by, outcome) => process.stdout.write(`${JSON.stringify({ event: 'noted', by, ...outcome })}\n`),
     status: () => ({ stub: true }),
     stop: () => {
       if (settings.node.id === 'hangs') return new Promise<void>(() => {});
