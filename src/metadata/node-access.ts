@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ServiceDefinition as Definition, UntypedServiceImplementation as Implementation } from '@grpc/grpc-js';
-import type { Command, CommandOutcome } from './catalogue/commands.js';
+import type { Command, CommandEnvelope, CommandOutcome } from './catalogue/commands.js';
 import type { Delta } from './catalogue/delta.js';
 import type { NodeValue, ResourceRecord } from './catalogue/resources.js';
 import type { ClusterAnswer, JoinAnswer, JoiningNode, MetadataAccess } from './grpc/ports.js';
@@ -46,8 +46,8 @@ export class NodeAccess implements MetadataAccess {
     for (const watcher of this.#watchers) watcher(delta);
   }
 
-  propose(...call: Parameters<MetadataAccess['propose']>): void {
-    this.node.requests.propose(...call);
+  propose(envelopes: readonly CommandEnvelope[], deadlineMs: number, done: (answer: ProposeAnswer) => void): void {
+    this.node.requests.propose(envelopes, deadlineMs, done);
   }
 
   read(deadlineMs: number, done: (answer: ReadAnswer) => void): void {

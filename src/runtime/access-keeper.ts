@@ -12,6 +12,7 @@ import { AuditLog } from '../telemetry/audit/audit-log.js';
 import { AUDITED_KINDS, changedBy, recordOf } from './audited-changes.js';
 import type { NodeQuestion } from './questions.js';
 import type { ThreadCatalogue } from './thread-catalogue.js';
+import type { WitnessedChange } from './witnessed-access.js';
 
 /** Whom bans of clients that come and go are by: they are deleted again when they are over. */
 export const BY_FLAPPING = 'flapping';
@@ -93,6 +94,13 @@ export class AccessKeeper {
   /** Settings were read again: what that did, or why they were refused. */
   noteReload(by: string, outcome: object): void {
     this.#audit?.record('settings.reloaded', { by, ...outcome });
+  }
+
+  /** By gRPC, on this node. */
+  onChanged(changes: readonly WitnessedChange[]): void {
+    for (const { error, ...change } of changes)
+      if (error === null) this.#audit?.record('operator.done', change);
+      else this.#audit?.record('operator.failed', { ...change, error });
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Command } from '../metadata/catalogue/commands.js';
 import type { ChangeOf } from '../metadata/catalogue/resource-tables.js';
 import type { ResourceRecord } from '../metadata/catalogue/resources.js';
 import type { NodeQuestion } from './questions.js';
@@ -30,9 +31,11 @@ const SECRET_FIELDS: ReadonlySet<string> = new Set([
   'password',
   'payload',
   'token',
+  'tokenHash',
   'settings',
   'value:setting',
   'actions:rule',
+  'text:schema',
 ]);
 const SECRET = '(not shown)';
 
@@ -65,6 +68,16 @@ export function changedBy(question: NodeQuestion): object | null {
   if (!OLDER_CHANGES.has(question.verb)) return null;
   const { verb, ...ask } = question;
   return { question: verb, ask: withoutSecrets('', ask) };
+}
+
+/** What a command of the catalogue changes, that came from outside; null: nothing that operators do. */
+export function changedByCommand(command: Command): { readonly question: string; readonly ask: object } | null {
+  const { kind, ...fields } = command;
+  if (kind === 'commit-offsets') return null; // Consumers do it, and often.
+  const resource = kind.slice(kind.indexOf('-') + 1);
+  const about = 'value' in fields ? fields.value : 'stream' in fields ? fields.stream : 'schema' in fields ? fields.schema : fields;
+  const expected = 'expected' in fields ? { expected: fields.expected } : {};
+  return { question: kind, ask: { ...withoutSecrets(resource, 'key' in fields ? fields.key : about), ...expected } };
 }
 
 function withoutSecrets(kind: string, fields: object | ResourceRecord<AuditedKind>): object {

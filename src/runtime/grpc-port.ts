@@ -1,7 +1,7 @@
 import { authorityOf } from '../base/authority.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import type { MqttAccess } from '../metadata/grpc/ports.js';
+import type { MetadataAccess, MqttAccess } from '../metadata/grpc/ports.js';
 import { GrpcServer } from '../metadata/grpc/server.js';
 import type { NodeAccess } from '../metadata/node-access.js';
 import { FRAME_BYTES_MAX } from '../metadata/peers/peer-link.js';
@@ -19,14 +19,21 @@ export interface GrpcPort {
   close(): Promise<void>;
 }
 
+/** What is offered there. */
+export interface GrpcParts {
+  readonly access: MetadataAccess;
+  /** Of peers. */
+  readonly door: NodeAccess['door'];
+  readonly mqtt: MqttAccess;
+}
+
 const CLOSED: GrpcPort = { port: 0, beginServing: () => Promise.resolve(), close: () => Promise.resolve() };
 
 /** @throws BrokerError RMQ-1003. */
 export async function openGrpcPort(
   { settings: { grpc, metadata }, streamDefaults }: MetadataHandOver,
   tls: PeerTls | null,
-  access: NodeAccess,
-  mqtt: MqttAccess,
+  { access, door, mqtt }: GrpcParts,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Promise<GrpcPort> {
   if (!grpc.enabled) return CLOSED;
@@ -39,7 +46,7 @@ export async function openGrpcPort(
     access,
     mqtt,
     streamDefaults,
-    offers: [{ ...access.door, messageBytesMax: FRAME_BYTES_MAX }],
+    offers: [{ ...door, messageBytesMax: FRAME_BYTES_MAX }],
     clock,
     log,
   });

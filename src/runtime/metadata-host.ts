@@ -14,6 +14,7 @@ import { askToJoin, faultOfJoining } from './joining.js';
 import { type ClusterQuestion, faultOf, type MetadataHandOver, type MetadataNotice, type MetadataOrder } from './metadata-orders.js';
 import { buildNode, firstPeersOf, type MetadataParts, openMetadata } from './metadata-parts.js';
 import { OutsideCalls } from './mqtt-api/outside-calls.js';
+import { WitnessedAccess } from './witnessed-access.js';
 
 /** Positions of consumers change all the time, and whoever needs one asks. */
 const KINDS_OF_THREADS: ReadonlySet<ResourceKind> = new Set(RESOURCE_KINDS.filter((kind) => kind !== 'offset' && kind !== 'group'));
@@ -43,7 +44,9 @@ export class MetadataHost {
       const parts = await openMetadata(handOver, post);
       const access = new NodeAccess(buildNode(parts, handOver, firstPeersOf(handOver.settings.metadata)));
       const calls = new OutsideCalls(post);
-      const grpc = await openGrpcPort(handOver, parts.tls, access, calls, parts);
+      const isAudited = handOver.settings.audit.enabled && handOver.settings.roles.includes('broker'); // Others have no audit log.
+      const witnessed = isAudited ? new WitnessedAccess(access, (changes) => post({ kind: 'changed', changes })) : access;
+      const grpc = await openGrpcPort(handOver, parts.tls, { access: witnessed, door: access.door, mqtt: calls }, parts);
       const host = new MetadataHost(handOver, post, parts, access, grpc, calls);
       host.#begin();
       return host;

@@ -17,6 +17,7 @@ import {
 import { type MetadataThread, spawnMetadata } from './spawn-metadata.js';
 import { streamDefaults } from './stream-catalogue.js';
 import { ThreadCatalogue } from './thread-catalogue.js';
+import type { WitnessedChange } from './witnessed-access.js';
 
 /** The thread may need an election or two before it can answer. */
 const PROPOSE_MS_MAX = 10_000;
@@ -43,6 +44,8 @@ export class MetadataLink {
   /** What gRPC asks about MQTT. @throws BrokerError. */
   onMqttCall: (call: MqttCall) => Promise<Uint8Array> = () =>
     Promise.reject(new BrokerError('RMQ-1024', '(this node has the role meta alone, or starts; ask one with the role broker)'));
+  /** What was changed by gRPC on this node, and by whom. */
+  onChanged: (changes: readonly WitnessedChange[]) => void = () => {};
   /** Called once when the node cannot go on. */
   onFatal: (error: unknown) => void = () => {};
   status: NodeStatus | null = null;
@@ -167,6 +170,9 @@ export class MetadataLink {
         return;
       case 'refusal':
         this.#take(notice.ticket)?.onFault(errorOf(notice.fault));
+        return;
+      case 'changed':
+        this.onChanged(notice.changes);
         return;
       case 'mqtt-call':
         void this.#answerCall(notice.ticket, notice.call);

@@ -8,6 +8,7 @@ import type { RequestFailure } from '../metadata/requests.js';
 import type { Settings } from '../settings/schema.js';
 import type { LegacyStreams } from './legacy-streams.js';
 import type { LogNotice } from './port-logger.js';
+import type { WitnessedChange } from './witnessed-access.js';
 
 /*
   What main and the metadata thread tell each other, in order, by the worker's message port.
@@ -75,6 +76,8 @@ export type MetadataNotice =
   | { readonly kind: 'outcome'; readonly ticket: number; readonly answer: ProposeAnswer }
   | { readonly kind: 'answer'; readonly ticket: number; readonly body: object }
   | { readonly kind: 'refusal'; readonly ticket: number; readonly fault: Fault }
+  /** By gRPC. Told if there is an audit log. */
+  | { readonly kind: 'changed'; readonly changes: readonly WitnessedChange[] }
   | { readonly kind: 'mqtt-call'; readonly ticket: number; readonly call: MqttCall }
   | { readonly kind: 'status'; readonly status: NodeStatus }
   /** The node cannot go on; its process ends. */

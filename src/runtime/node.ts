@@ -185,6 +185,7 @@ export class RunningNode {
     });
     this.#access = new AccessKeeper({ settings, catalogue: metadata.catalogue, propose: (commands) => metadata.propose(commands), log });
     supervisor.onDoorNotes = (notes) => this.#access.onNotes(notes);
+    metadata.onChanged = (changes) => this.#access.onChanged(changes);
     metadata.onMqttCall = async ({ method, request, by }) => {
       const { VERBS } = await import('./mqtt-api/verbs.js');
       return await VERBS[method].answer((question, ask) => this.query({ verb: 'ask', question, ask }, by), request);

@@ -137,7 +137,7 @@ export class CallGate {
       const facts = {
         deadlineMs: deadlineMs - Math.min(RESERVE_MS, deadlineMs / 10),
         token: tokenOf(call.metadata),
-        by: `grpc ${call.getPeer()}`,
+        by: callerOf(call),
       };
       run(call.request, facts)
         .then(
@@ -179,6 +179,11 @@ export class CallGate {
     if (!Number.isFinite(deadline)) return DEADLINE_MS_DEFAULT;
     return Math.max(1, Math.min(DEADLINE_MS_MAX, deadline - this.#options.clock.nowMs()));
   }
+}
+
+/** For the audit log: `grpc 10.0.0.7:49152`. */
+export function callerOf(call: Pick<AnyCall, 'getPeer'>): string {
+  return `grpc ${call.getPeer()}`;
 }
 
 function tokenOf(metadata: Metadata): string {

@@ -35,16 +35,16 @@ export function catalogueCalls(access: MetadataAccess, gate: CallGate, history: 
       const { records, nextPageToken } = readPage(access.reader, wanted, query);
       return { records: records.map((record) => recordToWire(wanted, record)), nextPageToken, revision: access.reader.revision };
     }),
-    put: gate.unary(async ({ resource, expectedRevision, requestId }, { deadlineMs }) => {
-      const { revision, id } = await propose(access, envelopeOf(putFromWire(resource, expectedRevision), requestId), deadlineMs);
+    put: gate.unary(async ({ resource, expectedRevision, requestId }, facts) => {
+      const { revision, id } = await propose(access, envelopeOf(putFromWire(resource, expectedRevision), requestId), facts);
       return { revision, id };
     }),
-    delete: gate.unary(async ({ key, expectedRevision, requestId }, { deadlineMs }) => {
-      const { revision } = await propose(access, envelopeOf(deleteFromWire(key, expectedRevision), requestId), deadlineMs);
+    delete: gate.unary(async ({ key, expectedRevision, requestId }, facts) => {
+      const { revision } = await propose(access, envelopeOf(deleteFromWire(key, expectedRevision), requestId), facts);
       return { revision };
     }),
-    commitOffsets: gate.unary(async ({ commit, requestId }, { deadlineMs }) => {
-      const { revision } = await propose(access, envelopeOf(commitFromWire(commit), requestId), deadlineMs);
+    commitOffsets: gate.unary(async ({ commit, requestId }, facts) => {
+      const { revision } = await propose(access, envelopeOf(commitFromWire(commit), requestId), facts);
       return { revision };
     }),
     watch(call: ServerWritableStream<WatchRequest, WatchResponse>) {

@@ -24,21 +24,21 @@ export function clusterCalls(access: MetadataAccess, gate: CallGate): ClusterSer
   return {
     status: gate.always(async () => statusToWire(access.status())),
     members: gate.always(async () => ({ members: access.members().map(memberToWire) })),
-    join: gate.always(async ({ uuid, name, address, roles, version }, { deadlineMs, token }) => {
-      const node = { uuid, name, address, roles: roles.map(NODE_ROLE.fromWire), version, token };
-      const { clusterId, nodeId, peers } = await join(access, node, deadlineMs);
+    join: gate.always(async ({ uuid, name, address, roles, version }, facts) => {
+      const node = { uuid, name, address, roles: roles.map(NODE_ROLE.fromWire), version, token: facts.token };
+      const { clusterId, nodeId, peers } = await join(access, node, facts);
       return { clusterId, nodeId, peers };
     }),
-    leave: gate.always(async ({ nodeId }, { deadlineMs }) => {
-      await change(access, 'leave', nodeId, deadlineMs);
+    leave: gate.always(async ({ nodeId }, facts) => {
+      await change(access, 'leave', nodeId, facts);
       return {};
     }),
-    transfer: gate.always(async ({ nodeId }, { deadlineMs }) => {
-      await change(access, 'transfer', nodeId, deadlineMs);
+    transfer: gate.always(async ({ nodeId }, facts) => {
+      await change(access, 'transfer', nodeId, facts);
       return {};
     }),
-    promote: gate.always(async ({ nodeId }, { deadlineMs }) => {
-      await change(access, 'promote', nodeId, deadlineMs);
+    promote: gate.always(async ({ nodeId }, facts) => {
+      await change(access, 'promote', nodeId, facts);
       return {};
     }),
   };

@@ -1,6 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { CommandEnvelope, CommandOutcome } from '../catalogue/commands.js';
-import type { RequestFailure } from '../requests.js';
+import type { ProposeAnswer, RequestFailure } from '../requests.js';
+import { callerOf } from './call-gate.js';
 import type { Checked } from './checked-definition.js';
 import { commandFromWire, envelopeOf, outcomeToWire } from './command-conversion.js';
 import { CallFailure, statusOf } from './error-status.js';
@@ -48,6 +49,7 @@ interface Batch {
 export class CommandSession {
   readonly #call: SessionCall;
   readonly #access: MetadataAccess;
+  readonly #by: string;
   #underWay = 0;
   /** The client does not read its answers. */
   #isBlocked = false;
@@ -56,6 +58,7 @@ export class CommandSession {
   constructor(call: SessionCall, access: MetadataAccess) {
     this.#call = call;
     this.#access = access;
+    this.#by = callerOf(call);
     call.on('data', (request: Checked<SessionRequest>) => {
       if (request instanceof CallFailure) call.emit('error', statusOf(request));
       else this.#onBatch(request);
@@ -96,13 +99,14 @@ export class CommandSession {
       this.#onOutcomes(batch, outcomes, []);
       return;
     }
-    this.#access.propose(envelopes, deadlineMs, (answer) => {
+    const onAnswer = (answer: ProposeAnswer): void => {
       if (answer.kind === 'applied') this.#onOutcomes(batch, outcomes, answer.result);
       else {
         batch.failure = answer;
         this.#onPart(batch);
       }
-    });
+    };
+    this.#access.propose(envelopes, deadlineMs, onAnswer, this.#by);
   }
 
   /** @param known null: in its place comes the next of `applied`. */

@@ -9,22 +9,22 @@ import type { MqttService } from './generated/robustmq/v1/mqtt.js';
 
 /*
   What the public API stands on: a member of the cluster, or a stub in tests. Everything answers by calling back, later or at once, and exactly
-  once. Deadlines are milliseconds from now.
+  once. Deadlines are milliseconds from now. `by` is who calls, for whoever writes down what was changed: `grpc 10.0.0.7:49152`.
 */
 export interface MetadataAccess {
   readonly reader: CatalogueReader;
   /** The leader does it, whoever that is. The commands stay together. */
-  propose(envelopes: readonly CommandEnvelope[], deadlineMs: number, done: (answer: ProposeAnswer) => void): void;
+  propose(envelopes: readonly CommandEnvelope[], deadlineMs: number, done: (answer: ProposeAnswer) => void, by: string): void;
   read(deadlineMs: number, done: (answer: ReadAnswer) => void): void;
   /** What each batch changed, in its order, from now on. @returns what ends it. */
   watch(listener: (delta: Delta) => void): () => void;
   status(): NodeStatus;
   members(): readonly MemberRow[];
-  join(node: JoiningNode, deadlineMs: number, done: (answer: JoinAnswer) => void): void;
-  leave(node: number, deadlineMs: number, done: (answer: ClusterAnswer) => void): void;
-  transfer(to: number, deadlineMs: number, done: (answer: ClusterAnswer) => void): void;
+  join(node: JoiningNode, deadlineMs: number, done: (answer: JoinAnswer) => void, by: string): void;
+  leave(node: number, deadlineMs: number, done: (answer: ClusterAnswer) => void, by: string): void;
+  transfer(to: number, deadlineMs: number, done: (answer: ClusterAnswer) => void, by: string): void;
   /** To the role `meta`. */
-  promote(node: number, deadlineMs: number, done: (answer: ClusterAnswer) => void): void;
+  promote(node: number, deadlineMs: number, done: (answer: ClusterAnswer) => void, by: string): void;
 }
 
 export interface JoiningNode {

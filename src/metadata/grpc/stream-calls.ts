@@ -20,23 +20,23 @@ export function streamCalls(access: MetadataAccess, gate: CallGate, defaults: St
       return { streams: page.records.map(rowOf), nextPageToken: page.nextPageToken };
     }),
     describe: gate.unary(async ({ tenant, name }, { deadlineMs }) => ({ stream: rowOf(await find(access, tenant, name, deadlineMs)) })),
-    create: gate.unary(async ({ tenant, name, wish, requestId }, { deadlineMs }) => {
+    create: gate.unary(async ({ tenant, name, wish, requestId }, facts) => {
       const stream: StreamWish = { tenant: tenantOf(tenant), name, origin: 'command', ...merge(defaults, wish) };
-      const { id, revision } = await propose(access, envelopeOf({ kind: 'create-stream', stream }, requestId), deadlineMs);
+      const { id, revision } = await propose(access, envelopeOf({ kind: 'create-stream', stream }, requestId), facts);
       return { stream: rowOf({ ...stream, id, revision }) };
     }),
-    change: gate.unary(async ({ tenant, name, wish, expectedRevision, requestId }, { deadlineMs }) => {
-      const current = await find(access, tenant, name, deadlineMs);
+    change: gate.unary(async ({ tenant, name, wish, expectedRevision, requestId }, facts) => {
+      const current = await find(access, tenant, name, facts.deadlineMs);
       const { id, revision, ...before } = current;
       const stream: StreamWish = { ...before, ...merge(current, wish) };
       const expected = expectedRevision ?? revision;
-      const accepted = await propose(access, envelopeOf({ kind: 'change-stream', stream, expected }, requestId), deadlineMs);
+      const accepted = await propose(access, envelopeOf({ kind: 'change-stream', stream, expected }, requestId), facts);
       return { stream: rowOf({ ...stream, id, revision: accepted.revision }) };
     }),
-    delete: gate.unary(async ({ tenant, name, expectedRevision, requestId }, { deadlineMs }) => {
+    delete: gate.unary(async ({ tenant, name, expectedRevision, requestId }, facts) => {
       const key = { tenant: tenantOf(tenant), name };
       const command = { kind: 'delete-stream', key, expected: expectedRevision ?? null } as const;
-      const { revision } = await propose(access, envelopeOf(command, requestId), deadlineMs);
+      const { revision } = await propose(access, envelopeOf(command, requestId), facts);
       return { revision };
     }),
   };

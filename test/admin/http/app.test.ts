@@ -70,6 +70,7 @@ test('http: errors are problems with code and hint; bugs tell nothing and are lo
     const reply = await app.inject({ url: '/api/v1/mqtt/clients/c', headers: BEARER });
     assert.equal(reply.statusCode, status);
     const { type, detail, hint, ...told } = reply.json();
+    assert.equal(access.by, 'http 127.0.0.1');
     assert.deepEqual([type, detail, told.code, told.status], ['about:blank', '(why it is so)', code, status]);
     assert.ok(hint.length > 0 && told.title.length > 0);
   }

@@ -9,6 +9,8 @@ export class StubAccess implements AdminAccess {
   readonly journal = { name: 'journal', isWell: true, sentence: 'publishes are stored', isNeeded: true };
   readonly metadata = { name: 'metadata', isWell: true, sentence: 'node 1 leads', isNeeded: false };
   drops = 0;
+  /** Who asked last. */
+  by = '';
   answer: (question: string, ask: unknown) => Promise<object> = (question, ask) => Promise.resolve({ question, ask });
 
   checks(): readonly HealthCheck[] {
@@ -27,7 +29,8 @@ export class StubAccess implements AdminAccess {
     return [];
   }
 
-  ask(question: string, ask: unknown): Promise<object> {
+  ask(question: string, ask: unknown, by: string): Promise<object> {
+    this.by = by;
     return this.answer(question, ask);
   }
 }

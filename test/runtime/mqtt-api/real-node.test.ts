@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { CatalogueService } from '../../../src/metadata/grpc/generated/robustmq/v1/catalogue.js';
 import {
   AccessAction,
   AccessVerdict,
@@ -14,7 +15,7 @@ import {
   TraceKind,
 } from '../../../src/metadata/grpc/generated/robustmq/v1/mqtt.js';
 import type { RunningNode } from '../../../src/runtime/node.js';
-import { openClient } from '../../metadata/grpc/public-client.js';
+import { NO_ID, openClient } from '../../metadata/grpc/public-client.js';
 import { answerOf, failureOf } from '../../metadata/grpc/raw-calls.js';
 import { clientsOn, nextMessage, open, settingsFor, withNode } from '../running-node.js';
 
@@ -165,6 +166,8 @@ test('mqtt api: a user gets a password, rules are tested, and the audit log says
     assert.equal((await failureOf(grpc, M.testAccess, wild)).status, status.INVALID_ARGUMENT);
     assert.equal((await failureOf(grpc, M.testAccess, { ...wild, topic: 'a', action: 9 as AccessAction })).status, status.INVALID_ARGUMENT);
     await client.endAsync(true);
+    const key = { key: { $case: 'user', value: { tenant: '', name: 'ann' } } } as const;
+    await answerOf(grpc, CatalogueService.delete, { key, expectedRevision: undefined, requestId: NO_ID });
   });
   const directory = join(settings.data_path, 'audit');
   const log = readdirSync(directory)
@@ -172,5 +175,7 @@ test('mqtt api: a user gets a password, rules are tested, and the audit log says
     .map((name) => readFileSync(join(directory, name), 'utf8'))
     .join('');
   assert.match(log, /"question":"mqtt-user-put".*"by":"grpc 127\.0\.0\.1:\d+"/);
+  assert.match(log, /"operator\.failed".*"question":"mqtt-user-put"/);
+  assert.match(log, /"operator\.done".*"by":"grpc 127\.0\.0\.1:\d+","question":"delete-user","ask":\{"tenant":"default","name":"ann"/);
   assert.doesNotMatch(log, /pw-of-ann|mqtt-acl-test/);
 });
