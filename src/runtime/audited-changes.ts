@@ -46,7 +46,7 @@ export function recordOf<K extends AuditedKind>({ kind, key, record }: ChangeOf<
 }
 
 /** Names of questions that only look. */
-const LOOKS = /-(?:list|show|get|status|explain|test)$/;
+const LOOKS = /-(?:list|show|get|status|explain|test|read)$/;
 const OLDER_CHANGES: ReadonlySet<string> = new Set([
   'stream-create',
   'stream-delete',

@@ -22,7 +22,9 @@ test('audited changes: no password, key, token or value of a setting is in what 
 });
 
 test('audited changes: who only looks changes nothing, and what is deleted is told by its key', () => {
-  assert.equal(changedBy({ verb: 'ask', question: 'mqtt-client-list', ask: {} }), null);
+  for (const question of ['mqtt-client-list', 'mqtt-acl-test', 'mqtt-trace-read', 'mqtt-explain'])
+    assert.equal(changedBy({ verb: 'ask', question, ask: {} }), null);
+  assert.notEqual(changedBy({ verb: 'ask', question: 'mqtt-trace-start', ask: {} }), null);
   assert.equal(changedBy({ verb: 'stream-list' }), null);
   const key = { tenant: 't', kind: 'client', value: 'c' } as const;
   assert.deepEqual(recordOf({ kind: 'ban', key, record: null }), ['ban.deleted', { key }]);

@@ -4,6 +4,8 @@ import { status } from '@grpc/grpc-js';
 import { BrokerError } from '../../../src/base/errors.js';
 import { MqttService } from '../../../src/metadata/grpc/generated/robustmq/v1/mqtt.js';
 import { MQTT_DEFINITION } from '../../../src/metadata/grpc/mqtt-calls.js';
+import type { MqttAccess, MqttReply } from '../../../src/metadata/grpc/ports.js';
+import { until } from '../../runtime/running-node.js';
 import { openClient } from './public-client.js';
 import { answerOf, failureOf } from './raw-calls.js';
 import { StubMqtt, startStub } from './stub-access.js';
@@ -67,4 +69,19 @@ test('mqtt calls: without the token nobody is asked', async (context) => {
   assert.equal(mqtt.calls.length, 0);
   await answerOf(client, MqttService.stopTrace, { name: 'n' }, { token });
   assert.equal(mqtt.calls.length, 1);
+});
+
+test('mqtt calls: nobody waits longer than the call says, and an answer that comes later goes nowhere', async (context) => {
+  const held: ((reply: MqttReply) => void)[] = [];
+  const mqtt: MqttAccess = { ask: (_call, done) => void held.push(done) };
+  const { address, server } = await startStub(context, { mqtt });
+  await server.setServing(true);
+  const client = openClient(context, address);
+  const late = await failureOf(client, MqttService.stopTrace, { name: 'n' }, { deadlineMs: 200 });
+  assert.equal(late.status, status.DEADLINE_EXCEEDED);
+  held[0]({ kind: 'answered', response: new Uint8Array() });
+  const next = answerOf(client, MqttService.stopTrace, { name: 'n' });
+  await until('it is asked', () => held.length === 2);
+  held[1]({ kind: 'answered', response: MqttService.stopTrace.responseSerialize({ text: 'this one' }) });
+  assert.deepEqual(await next, { text: 'this one' });
 });
