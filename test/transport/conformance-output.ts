@@ -9,6 +9,7 @@ const QOS0 = { version: 4, qos: 0, retain: 0, duplicate: 0 } as const;
 
 export function outputConformance(name: string, create: CreateUnderTest): void {
   turnConformance(name, create);
+  microtaskConformance(name, create);
   listConformance(name, create);
   pressureConformance(name, create);
   lifeConformance(name, create);
@@ -34,6 +35,34 @@ function turnConformance(name: string, create: CreateUnderTest): void {
       await probe.until(() => peers.every(({ output }) => output.length === 12), 'both have their acknowledgements');
       assert.deepEqual([...peers[0].output], [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3]);
       assert.deepEqual([...peers[1].output], [0x40, 2, 0, 7, 0x40, 2, 0, 8, 0x40, 2, 0, 9]);
+    });
+  });
+}
+
+function microtaskConformance(name: string, create: CreateUnderTest): void {
+  test(`${name}: a microtask right behind a turn sends its own blocks, and not those of the turn`, async () => {
+    await withTransport(create, {}, async ({ transport }) => {
+      const probe = new Probe(transport);
+      const peers = [probe.open(), probe.open()];
+      const [inTurn, behind] = ['of the turn', 'of the commit'].map((payload) => publish({ topic: 't', payload }));
+      const send = (message: Buffer, to: number): void => {
+        const block = transport.commands.buildBlockCopy(message, 0, message.length, 1, 4, QOS0, null);
+        transport.commands.sendBlock(peers[to].connection, block, 0);
+      };
+      let hasAnswered = false;
+      probe.onRow = () => {
+        if (hasAnswered) return;
+        hasAnswered = true;
+        send(inTurn, 0);
+        Promise.resolve().then(() => {
+          send(behind, 1);
+          transport.submit();
+        });
+      };
+      peers[0].push(PINGREQ);
+      await probe.until(() => peers.every(({ output }) => output.length > 0), 'both have a message');
+      assert.deepEqual(peers[0].output, inTurn);
+      assert.deepEqual(peers[1].output, behind);
     });
   });
 }

@@ -213,9 +213,9 @@ export class NativeTransport implements Transport {
       this.commands.take(); // What half a turn wanted refers to bytes that will be others by the next.
       throw error;
     }
-    // Executed here and not behind the callback: between the two Node runs microtasks, and a commit that one of them tells of would overwrite rows.
-    const count = this.commands.take();
-    if (count > 0) this.#reactor.drain(count, true);
+    // Over and done with here and not behind the callback: between the two Node runs microtasks, and a commit that one of them tells of would overwrite
+    // rows, and count its blocks from 0 while those of this turn are still there: it would send theirs.
+    this.submit();
     return 0;
   }
 
