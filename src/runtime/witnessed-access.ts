@@ -5,6 +5,7 @@ import type { MemberRow, NodeStatus } from '../metadata/node-status.js';
 import type { CatalogueReader } from '../metadata/ports.js';
 import type { ProposeAnswer, ReadAnswer } from '../metadata/requests.js';
 import { changedByCommand } from './audited-changes.js';
+import { faultOfCommand } from './command-faults.js';
 
 /** What somebody changed or tried to change over gRPC, for the audit log. Plain data, without secrets. */
 export interface WitnessedChange {
@@ -17,7 +18,7 @@ export interface WitnessedChange {
   readonly error: string | null;
 }
 
-/** On the metadata thread: what the gRPC API stands on, with each change told to `note` when it is known what became of it. */
+/** On the metadata thread: what the gRPC API stands on. Each change is looked at first, and told to `note` when it is known what became of it. */
 export class WitnessedAccess implements MetadataAccess {
   readonly #access: MetadataAccess;
   readonly #note: (changes: readonly WitnessedChange[]) => void;
@@ -40,6 +41,12 @@ export class WitnessedAccess implements MetadataAccess {
       if (changes.length > 0) this.#note(changes);
       done(answer);
     };
+    for (const { command } of envelopes) {
+      const why = faultOfCommand(command);
+      if (why === null) continue;
+      tell({ kind: 'invalid', why });
+      return;
+    }
     this.#access.propose(envelopes, deadlineMs, tell, by);
   }
 

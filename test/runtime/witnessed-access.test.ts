@@ -70,3 +70,17 @@ test('witnessed access: what nobody answered is told as unknown, and offsets and
   ]);
   assert.doesNotMatch(JSON.stringify(changes), /SECRET/);
 });
+
+test('witnessed access: a rewrite whose expression is none is refused before it is proposed, and told', () => {
+  const { witnessed, changes } = witness();
+  const value = { tenant: 'default', name: 'r', order: 0, action: 'all', filter: 'a/#', pattern: '(', target: 'b' } as const;
+  const command: Command = { kind: 'put-topic-rewrite', value, expected: null };
+  let answer: unknown;
+  const done = (given: unknown): void => {
+    answer = given;
+  };
+  witnessed.propose([{ command, requestId: null }], 1000, done, 'grpc 127.0.0.1:1');
+  assert.match(JSON.stringify(answer), /"kind":"invalid","why":"[^"]+"/);
+  assert.equal(changes[0].question, 'put-topic-rewrite');
+  assert.notEqual(changes[0].error, null);
+});

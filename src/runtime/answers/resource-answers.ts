@@ -6,7 +6,7 @@ import { BrokerError } from '../../base/errors.js';
 import type { Command } from '../../metadata/catalogue/commands.js';
 import { keyText } from '../../metadata/catalogue/keys.js';
 import type { KeyByKind, ResourceKind, ResourceRecord, ValueByKind } from '../../metadata/catalogue/resources.js';
-import { faultOfRewrite } from '../../protocols/mqtt/rewrite/rewrite-rule.js';
+import { faultOfCommand } from '../command-faults.js';
 import { type Answerer, type AskedNode, answerer } from './answerer.js';
 import { cursorOf, partsOf } from './pages.js';
 
@@ -27,6 +27,8 @@ export function listOf<K extends ResourceKind>(
 
 /** @throws BrokerError RMQ-1023, RMQ-1029, RMQ-1030, RMQ-1031. */
 export async function change(node: AskedNode, command: Command, what: string): Promise<void> {
+  const fault = faultOfCommand(command);
+  if (fault !== null) throw new BrokerError('RMQ-1031', `(${what}: ${fault})`);
   const [outcome] = await node.propose([command]);
   if (outcome.isOk) return;
   if (outcome.code === 'not-found') throw new BrokerError('RMQ-1023', `(${what}: ${outcome.detail})`);
@@ -38,8 +40,6 @@ type Simple = 'acl-rule' | 'ban' | 'auto-subscription' | 'topic-rewrite' | 'tena
 interface Changes<K extends Simple> {
   put(value: ValueByKind[K], expected: number | null): Command;
   delete(key: KeyByKind[K], expected: number | null): Command;
-  /** What is wrong with it that the catalogue does not look at, in words; null: nothing. */
-  faultOf?(value: ValueByKind[K]): string | null;
   /** For sentences. */
   name(key: KeyByKind[K]): string;
 }
@@ -54,8 +54,6 @@ function resourceAnswers<K extends Simple>(
     answerer(questions.put, async (node, { expected, ...value }: ValueByKind[K] & Expecting): Promise<Done> => {
       const written = value as unknown as ValueByKind[K]; // Without `expected` it is what the form says; the compiler does not subtract from generics.
       const what = changes.name(written as KeyByKind[K]);
-      const fault = changes.faultOf?.(written) ?? null;
-      if (fault !== null) throw new BrokerError('RMQ-1031', `(${what}: ${fault})`);
       await change(node, changes.put(written, expected), what);
       return { text: `wrote ${what}` };
     }),
@@ -87,7 +85,6 @@ export const RESOURCE_ANSWERS: readonly Answerer[] = [
   ...resourceAnswers('topic-rewrite', TOPIC_REWRITES, {
     put: (value, expected) => ({ kind: 'put-topic-rewrite', value, expected }),
     delete: (key, expected) => ({ kind: 'delete-topic-rewrite', key, expected }),
-    faultOf: faultOfRewrite,
     name: named('topic rewrite'),
   }),
   ...resourceAnswers('auto-subscription', AUTO_SUBSCRIPTIONS, {
