@@ -1,22 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Target } from '../robust-bench/load-plan.js';
+import type { CarrierChoice, Target } from '../robust-bench/load-plan.js';
 import { FREE_PORTS } from './free-ports.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const READY_MS_MAX = 15_000;
 const STOP_MS_MAX = 10_000;
-/** What the log says of the MQTT listener, and last of HTTP. */
-const LISTENING = /mqtt:\/\/([\w.]+):(\d+).*(http:\/\/[\w.]+:\d+)/s;
+/** It writes JSON lines, as nobody watches: each listener with its URL, then that it is ready. */
+const READY = /"event":"server\.ready"/;
+const LISTENING = /"event":"[a-z-]+\.ready"[^\n]*"url":"([a-z]+:\/\/[^"]+)"/g;
 
 /** Our broker in a process of its own, as users start it: defaults, except for the ports (free ones) and the data directory (a fresh one). */
 export class BrokerUnderTest {
+  /** Plain TCP. */
   readonly target: Target;
   readonly httpUrl: string;
+  readonly #urls: readonly URL[];
   readonly #child: ChildProcess;
   readonly #dataPath: string;
 
@@ -26,14 +30,13 @@ export class BrokerUnderTest {
     const settings = [...FREE_PORTS, `data_path=${dataPath}`, ...assignments].flatMap((setting) => ['--set', setting]);
     const child = spawn(process.execPath, [MAIN, 'start', '--foreground', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
-    const listening = new Promise<RegExpExecArray>((resolve, reject) => {
+    const listening = new Promise<URL[]>((resolve, reject) => {
       const deadline = setTimeout(() => reject(new Error(`the broker was not ready in ${READY_MS_MAX} ms: ${text}`)), READY_MS_MAX);
       const read = (part: Buffer): void => {
         text += part.toString();
-        const match = LISTENING.exec(text);
-        if (match === null) return;
+        if (!READY.test(text)) return;
         clearTimeout(deadline);
-        resolve(match);
+        resolve(Array.from(text.matchAll(LISTENING), ([, url]) => new URL(url)));
       };
       child.stdout.on('data', read);
       child.stderr.on('data', read);
@@ -43,8 +46,7 @@ export class BrokerUnderTest {
       });
     });
     try {
-      const [, host, port, http] = await listening;
-      return new BrokerUnderTest(child, dataPath, http, { host, port: Number(port), pid: child.pid ?? 0 });
+      return new BrokerUnderTest(child, dataPath, await listening);
     } catch (error) {
       child.kill('SIGKILL');
       rmSync(dataPath, { recursive: true, force: true });
@@ -52,11 +54,40 @@ export class BrokerUnderTest {
     }
   }
 
-  private constructor(child: ChildProcess, dataPath: string, httpUrl: string, target: Target) {
+  private constructor(child: ChildProcess, dataPath: string, urls: readonly URL[]) {
     this.#child = child;
     this.#dataPath = dataPath;
-    this.httpUrl = httpUrl;
-    this.target = target;
+    this.#urls = urls;
+    this.httpUrl = this.#urlOf('http').origin;
+    this.target = { ...this.#addressOf('mqtt'), pid: child.pid ?? 0 };
+  }
+
+  /** Publishers over TLS or WebSocket, with the authority that the broker made for itself; subscribers over plain TCP. */
+  async targetOver(scheme: CarrierChoice['scheme']): Promise<Target> {
+    const { host, port, path } = this.#addressOf(scheme);
+    const ca = scheme === 'ws' ? null : await this.#authority();
+    return { ...this.target, host, port, carrier: { scheme, hostName: host, path, ca, isInsecure: false }, subscribersTo: this.target };
+  }
+
+  /** The broker makes it beside its start: it can be ready before. */
+  async #authority(): Promise<string> {
+    const path = join(this.#dataPath, 'secrets', 'development-ca.pem');
+    for (let waitedMs = 0; !existsSync(path); waitedMs += 20) {
+      if (waitedMs > READY_MS_MAX) throw new Error(`the broker made no certificate in ${READY_MS_MAX} ms`);
+      await delay(20);
+    }
+    return readFileSync(path, 'utf8');
+  }
+
+  #urlOf(scheme: string): URL {
+    const url = this.#urls.find(({ protocol }) => protocol === `${scheme}:`);
+    if (url === undefined) throw new Error(`the broker does not listen for ${scheme}`);
+    return url;
+  }
+
+  #addressOf(scheme: string): { readonly host: string; readonly port: number; readonly path: string } {
+    const url = this.#urlOf(scheme);
+    return { host: url.hostname, port: Number(url.port), path: url.pathname };
   }
 
   /** Secret of whoever may use its API. */

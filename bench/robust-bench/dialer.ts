@@ -1,9 +1,10 @@
 import { getSystemErrorName } from 'node:util';
 import { assert } from '../../src/base/assert.js';
 import { type ConnectionId, type ConnectionOptions, FRAMING, type Transport } from '../../src/transport/ports.js';
+import { CarriedClients } from './carried-clients.js';
 import { topicOf } from './frame-batch.js';
 import { decodeConnack, decodeSuback, encodeConnect, encodeSubscribe, PINGREQ } from './handshake.js';
-import type { LoadPlan, Target } from './load-plan.js';
+import type { Endpoint, LoadPlan, Target } from './load-plan.js';
 import { TALLY, type Tally } from './tally.js';
 
 /** Enough for what the broker's own packets carry beside our payload. */
@@ -46,6 +47,8 @@ export class Dialer {
   readonly #transport: Transport;
   readonly #tally: Tally;
   readonly #options: ConnectionOptions;
+  /** Opened with the first client that does not speak plain TCP. */
+  #carried: CarriedClients | null = null;
   readonly #onReady: (client: number, connection: ConnectionId, receiveMaximum: number) => void;
   readonly #state: Uint8Array;
   readonly #connection: Int32Array;
@@ -131,7 +134,7 @@ export class Dialer {
     if (client < 0 || this.#state[client] !== STATE.connecting) return;
     if (errno !== 0) {
       // Its `closed` row follows and gives the number back.
-      this.#fail(client, { kind: 'unreachable', reason: `${this.#address()}: ${getSystemErrorName(-Math.abs(errno))}` });
+      this.#fail(client, { kind: 'unreachable', reason: `${this.#address(client)}: ${getSystemErrorName(-Math.abs(errno))}` });
       return;
     }
     this.#state[client] = STATE.connack;
@@ -152,7 +155,7 @@ export class Dialer {
       this.#state[client] = STATE.closed;
       this.#tally.add(TALLY.dropped, 1);
     } else if (state < STATE.ready) {
-      this.#fail(client, { kind: 'refused', reason: `${this.#address()} closed the connection before it answered` });
+      this.#fail(client, { kind: 'refused', reason: `${this.#address(client)} closed the connection before it answered` });
     }
   }
 
@@ -166,7 +169,7 @@ export class Dialer {
         this.#pingAtUs[client] = nowUs + this.#pingEveryUs[client];
       } else if (this.#pending > 0 && this.#state[client] < STATE.ready && nowUs - this.#dialedAtUs[client] > timeoutUs) {
         const connection = this.#connection[client];
-        this.#fail(client, { kind: 'unreachable', reason: `${this.#address()}: no answer in ${this.#plan.connectTimeoutMs} ms` });
+        this.#fail(client, { kind: 'unreachable', reason: `${this.#address(client)}: no answer in ${this.#plan.connectTimeoutMs} ms` });
         this.#transport.commands.close(connection, 0);
       }
     }
@@ -179,15 +182,39 @@ export class Dialer {
     this.#pending++;
     this.#state[client] = STATE.connecting;
     this.#dialedAtUs[client] = nowUs;
-    const connection = this.#transport.connect(this.#target.host, this.#target.port, localAddress, this.#options);
+    const connection = this.#connect(this.#endpointOf(client), localAddress);
     if (connection < 0) {
-      this.#fail(client, { kind: 'unreachable', reason: `${this.#address()}: no connection numbers or descriptors left (see ulimit -n)` });
+      this.#fail(client, {
+        kind: 'unreachable',
+        reason: `${this.#address(client)}: no connection numbers or descriptors left (see ulimit -n)`,
+      });
       return;
     }
     if (connection >= this.#clientOf.length) this.#growClientOf(connection);
     assert(this.#clientOf[connection] === -1, 'a connection number is not reused before release');
     this.#clientOf[connection] = client;
     this.#connection[client] = connection;
+  }
+
+  #connect(endpoint: Endpoint, localAddress: string): ConnectionId {
+    if (endpoint.carrier === null || endpoint.carrier === undefined)
+      return this.#transport.connect(endpoint.host, endpoint.port, localAddress, this.#options);
+    this.#carried ??= new CarriedClients(this.#transport, this.#options, {
+      onReady: (connection) => {
+        this.onConnected(connection, 0);
+        this.#transport.submit(); // No turn of the transport is under way.
+      },
+      onUnreachable: (connection, reason) => {
+        const client = this.clientOf(connection);
+        if (client >= 0 && this.#state[client] === STATE.connecting)
+          this.#fail(client, { kind: 'unreachable', reason: `${this.#address(client)}: ${reason}` });
+      },
+    });
+    return this.#carried.open(endpoint, endpoint.carrier, localAddress);
+  }
+
+  #endpointOf(client: number): Endpoint {
+    return client < this.counts.subscribers ? (this.#target.subscribersTo ?? this.#target) : this.#target;
   }
 
   #onConnack(client: number, frame: Uint8Array, nowUs: number): void {
@@ -237,7 +264,7 @@ export class Dialer {
 
   #refuse(client: number, reason: string): void {
     this.#transport.commands.close(this.#connection[client], 0);
-    this.#fail(client, { kind: 'refused', reason: `${this.#address()} ${reason}` });
+    this.#fail(client, { kind: 'refused', reason: `${this.#address(client)} ${reason}` });
   }
 
   #fail(client: number, failure: DialFailure): void {
@@ -263,7 +290,8 @@ export class Dialer {
     return `rb-${this.#run.toString(36)}-${this.#thread}-${client}`;
   }
 
-  #address(): string {
-    return `${this.#target.host}:${this.#target.port}`;
+  #address(client: number): string {
+    const { host, port } = this.#endpointOf(client);
+    return `${host}:${port}`;
   }
 }

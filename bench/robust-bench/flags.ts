@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import type { Target } from './load-plan.js';
+import type { CarrierChoice, Endpoint } from './load-plan.js';
 
 /* Values of the command line, from text to what a plan holds. Each throws what commander prints with the option's name. */
 
@@ -72,8 +72,46 @@ export function processOf(text: string): number {
   return pid;
 }
 
-/** "host:port", "[::1]:port". */
-export function endpointOf(text: string): Pick<Target, 'host' | 'port'> {
+/** Ports that clients take where a URL names none. */
+const PORT_BY_SCHEME = { mqtt: 1883, mqtts: 8883, ws: 8083, wss: 8084 } as const;
+const PATH_DEFAULT = '/mqtt';
+
+/** "mqtt://host:port", "mqtts://...", "ws://host:port/path", "wss://...". What it believes of certificates is told by `trusting`. */
+export function urlOf(text: string): Endpoint {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const scheme = url?.protocol.slice(0, -1);
+  if (url === null || url.hostname === '' || (scheme !== 'mqtt' && scheme !== 'mqtts' && scheme !== 'ws' && scheme !== 'wss'))
+    throw new InvalidArgumentError('Give mqtt://host:port, mqtts://host:port, ws://host:port/path or wss://host:port/path.');
+  // URL leaves out what is the usual port of a scheme it knows.
+  const port =
+    url.port !== ''
+      ? Number(url.port)
+      : /:(80|443)(\/|$)/.test(text)
+        ? Number(/:(80|443)(?:\/|$)/.exec(text)?.[1])
+        : PORT_BY_SCHEME[scheme];
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (scheme === 'mqtt') return { host, port };
+  const path = url.pathname === '' || url.pathname === '/' ? PATH_DEFAULT : url.pathname;
+  return { host, port, carrier: { scheme, hostName: host, path, ca: null, isInsecure: false } };
+}
+
+/** The endpoint, with what `--ca` and `--insecure` say of its certificate. */
+export function trusting<E extends Endpoint>(endpoint: E, ca: string | undefined, isInsecure: boolean): E {
+  const carrier: CarrierChoice | null | undefined = endpoint.carrier;
+  return carrier === null || carrier === undefined ? endpoint : { ...endpoint, carrier: { ...carrier, ca: ca ?? null, isInsecure } };
+}
+
+/** A PEM file. @returns its text */
+export function certificatesOf(path: string): string {
+  if (!existsSync(path)) throw new InvalidArgumentError('There is no such file.');
+  const text = readFileSync(path, 'utf8');
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new InvalidArgumentError('Give a PEM file with certificates.');
+  return text;
+}
+
+/** "host:port", "[::1]:port", or a URL. */
+export function endpointOf(text: string): Endpoint {
+  if (text.includes('://')) return urlOf(text);
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
   if (match === null) throw new InvalidArgumentError('Give host:port.');
   return { host: match[1] ?? match[2], port: countOf(1, 65_535)(match[3]) };

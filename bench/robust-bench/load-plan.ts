@@ -19,6 +19,8 @@ export interface LoadPlan {
   readonly rate: number;
   /** Messages of QoS 1 and 2 in flight per publisher. */
   readonly window: number;
+  /** Messages that one publisher sends in one write at most. */
+  readonly batch: number;
   readonly warmupMs: number;
   readonly durationMs: number;
   /** How long the rest may take to arrive after the window. */
@@ -35,9 +37,30 @@ export interface LoadPlan {
   readonly transport: TransportChoice;
 }
 
-export interface Target {
+/** What carries MQTT to a broker that is not spoken to over plain TCP. */
+export interface CarrierChoice {
+  readonly scheme: 'mqtts' | 'ws' | 'wss';
+  /** As the user wrote it: for the certificate and the Host header. */
+  readonly hostName: string;
+  /** Of the WebSocket. */
+  readonly path: string;
+  /** PEM text of the authorities to believe; null: those that Node knows. */
+  readonly ca: string | null;
+  /** Any certificate will do. */
+  readonly isInsecure: boolean;
+}
+
+/** Where clients connect to. */
+export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Null or absent: plain TCP. */
+  readonly carrier?: CarrierChoice | null;
+}
+
+export interface Target extends Endpoint {
+  /** Where the subscribers connect to, if elsewhere than the others. */
+  readonly subscribersTo?: Endpoint | null;
   /** Process of the broker, to read its CPU time and memory from /proc; 0 if unknown. */
   readonly pid: number;
 }
@@ -72,6 +95,7 @@ export const PLAN_DEFAULTS: Omit<LoadPlan, keyof ScenarioDefaults | 'scenario'> 
   size: 128,
   rate: 0,
   window: 20,
+  batch: 64,
   warmupMs: 1_000,
   durationMs: 10_000,
   drainMsMax: 30_000,

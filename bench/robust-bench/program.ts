@@ -1,6 +1,19 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { addressesOf, countOf, durationOf, endpointOf, processOf, qosOf, sizeOf, versionOf } from './flags.js';
 import {
+  addressesOf,
+  certificatesOf,
+  countOf,
+  durationOf,
+  endpointOf,
+  processOf,
+  qosOf,
+  sizeOf,
+  trusting,
+  urlOf,
+  versionOf,
+} from './flags.js';
+import {
+  type Endpoint,
   faultOfPlan,
   type LoadPlan,
   PLAN_DEFAULTS,
@@ -22,6 +35,10 @@ const ROUNDS_WHEN_COMPARING = 3;
 interface Flags {
   readonly host: string;
   readonly port: number;
+  readonly url?: Endpoint;
+  readonly subscribersUrl?: Endpoint;
+  readonly ca?: string;
+  readonly insecure?: boolean;
   readonly publishers?: number;
   readonly subscribers?: number;
   readonly topics?: number;
@@ -31,6 +48,7 @@ interface Flags {
   readonly size: number;
   readonly rate: number;
   readonly window: number;
+  readonly batch: number;
   readonly duration: number;
   readonly warmup: number;
   readonly drain: number;
@@ -46,7 +64,7 @@ interface Flags {
   readonly transport: TransportChoice;
   readonly output: 'table' | 'json';
   readonly pid?: number;
-  readonly against?: Pick<Target, 'host' | 'port'>;
+  readonly against?: Endpoint;
   readonly againstPid?: number;
   readonly rounds?: number;
 }
@@ -75,7 +93,7 @@ const EXAMPLES: Readonly<Record<ScenarioName, readonly [string, string, string]>
   fanin: [
     'robust-bench mqtt fanin --publishers 100 --qos 1 --window 20',
     'robust-bench mqtt fanin --publishers 1000 --rate 50000 --duration 30s',
-    'robust-bench mqtt fanin --qos 2 --output json',
+    'robust-bench mqtt fanin --url mqtts://127.0.0.1:1884 --insecure --against 127.0.0.1:1883',
   ],
   p2p: [
     'robust-bench mqtt p2p --publishers 50 --subscribers 50 --topics 50 --qos 1',
@@ -132,6 +150,13 @@ function addFlags(command: Command, scenario: ScenarioName): void {
   command
     .option('--host <host>', 'broker to load', '127.0.0.1')
     .option('--port <port>', 'its port', countOf(1, 65_535), 1883)
+    .addOption(
+      new Option('--url <url>', 'instead of both: mqtt://, mqtts://, ws:// or wss://host:port/path')
+        .argParser(urlOf)
+        .conflicts(['host', 'port']),
+    )
+    .option('--ca <file>', 'PEM file of the authorities to believe (mqtts, wss)', certificatesOf)
+    .option('--insecure', 'believe any certificate (mqtts, wss)')
     .addOption(new Option('--version <version>', 'MQTT version: 3 or 5').argParser(versionOf).default(PLAN_DEFAULTS.version, '3'));
   if (scenario === 'conn') command.option('--connections <n>', `connections to open (default: ${defaults.idle})`, countOf(1, CLIENTS_MAX));
   else command.option('--idle <n>', 'further connections that only stay (default: 0)', countOf(0, CLIENTS_MAX));
@@ -139,6 +164,8 @@ function addFlags(command: Command, scenario: ScenarioName): void {
     command.option('--publishers <n>', `publishing clients (default: ${defaults.publishers})`, countOf(0, CLIENTS_MAX));
   if (defaults.subscribers > 0)
     command.option('--subscribers <n>', `subscribing clients (default: ${defaults.subscribers})`, countOf(0, CLIENTS_MAX));
+  if (defaults.subscribers > 0 && defaults.publishers > 0)
+    command.option('--subscribers-url <url>', 'where subscribers connect to, if elsewhere than publishers', urlOf);
   if (scenario !== 'conn') {
     command
       .option('--topics <n>', `topics; client i takes topic i mod n (default: ${defaults.topics})`, countOf(1, CLIENTS_MAX))
@@ -149,6 +176,7 @@ function addFlags(command: Command, scenario: ScenarioName): void {
     .option('--size <bytes>', 'payload size', sizeOf, PLAN_DEFAULTS.size)
     .option('--rate <n>', 'messages per second over all publishers; 0: as fast as it goes', countOf(0, 100_000_000), PLAN_DEFAULTS.rate)
     .option('--window <n>', 'QoS 1 and 2: messages in flight per publisher', countOf(1, WINDOW_MAX), PLAN_DEFAULTS.window)
+    .option('--batch <n>', 'messages of one publisher in one write, at most', countOf(1, 2_048), PLAN_DEFAULTS.batch)
     .addOption(
       new Option('--duration <time>', 'measured time').argParser(durationOf(100, 1_800_000)).default(PLAN_DEFAULTS.durationMs, '10s'),
     )
@@ -194,7 +222,8 @@ function planOf(scenario: ScenarioName, flags: Flags): LoadPlan {
   const subscribers = flags.subscribers ?? defaults.subscribers;
   const idle = flags.connections ?? flags.idle ?? defaults.idle;
   const clients = publishers + subscribers + idle;
-  const isLoopback = flags.host.startsWith('127.') || flags.host === 'localhost';
+  const host = flags.url?.host ?? flags.host;
+  const isLoopback = host.startsWith('127.') || host === 'localhost';
   const spread = isLoopback && clients > CONNECTIONS_PER_ADDRESS ? addressesOf(LOOPBACK_SPREAD) : [];
   // Where both ends are ours the topics are too: two loads on one broker do not hear each other.
   const ownPrefix =
@@ -213,6 +242,7 @@ function planOf(scenario: ScenarioName, flags: Flags): LoadPlan {
     size: flags.size,
     rate: flags.rate,
     window: flags.window,
+    batch: flags.batch,
     warmupMs: flags.warmup,
     durationMs: flags.duration,
     drainMsMax: flags.drain,
@@ -228,6 +258,8 @@ function planOf(scenario: ScenarioName, flags: Flags): LoadPlan {
 }
 
 function targetsOf(flags: Flags): Target[] {
-  const ours: Target = { host: flags.host, port: flags.port, pid: flags.pid ?? 0 };
-  return flags.against === undefined ? [ours] : [ours, { ...flags.against, pid: flags.againstPid ?? 0 }];
+  const trusted = <E extends Endpoint>(endpoint: E): E => trusting(endpoint, flags.ca, flags.insecure === true);
+  const elsewhere = flags.subscribersUrl === undefined ? {} : { subscribersTo: trusted(flags.subscribersUrl) };
+  const ours: Target = { ...trusted(flags.url ?? { host: flags.host, port: flags.port }), ...elsewhere, pid: flags.pid ?? 0 };
+  return flags.against === undefined ? [ours] : [ours, { ...trusted(flags.against), pid: flags.againstPid ?? 0 }];
 }

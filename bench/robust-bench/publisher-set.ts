@@ -4,8 +4,6 @@ import { FrameBatch } from './frame-batch.js';
 import { type LoadPlan, subscribersOfTopic } from './load-plan.js';
 import { TALLY, type Tally } from './tally.js';
 
-/** One turn of a publisher. Enough that the cost of a command is spread, few enough that publishers take turns. */
-const FRAMES_PER_TURN = 64;
 /** An unlimited publisher always owes this many. */
 const UNLIMITED = 1 << 30;
 
@@ -27,6 +25,7 @@ export class PublisherSet {
   readonly batch: FrameBatch;
   readonly #tally: Tally;
   readonly #qos: number;
+  readonly #framesPerTurn: number; // Of one publisher. Enough that the cost of a command is spread, few enough that publishers take turns.
   readonly #window: Window;
   readonly #publishersAll: number;
   readonly #thread: number;
@@ -57,6 +56,7 @@ export class PublisherSet {
     this.batch = new FrameBatch(plan, run);
     this.#tally = tally;
     this.#qos = plan.qos;
+    this.#framesPerTurn = plan.batch;
     this.#window = window;
     this.#publishersAll = plan.publishers;
     this.#thread = thread;
@@ -130,7 +130,7 @@ export class PublisherSet {
     let expected = 0;
     for (let turns = this.#ringCount; turns > 0 && batch.free > 0; turns--) {
       const local = this.#dequeue();
-      const count = Math.min(this.#sendable(local), FRAMES_PER_TURN, batch.free);
+      const count = Math.min(this.#sendable(local), this.#framesPerTurn, batch.free);
       if (count === 0) continue;
       this.#sendRun(local, count, nowUs, commands);
       sent += count;

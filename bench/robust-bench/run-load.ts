@@ -45,7 +45,14 @@ interface Snapshot {
 
 /** Runs one load against one broker, from the first connection to the last message. */
 export async function runLoad(plan: LoadPlan, target: Target, onSecond: OnSecond, signal: AbortSignal): Promise<LoadOutcome> {
-  const run = new LoadRun(plan, { ...target, host: await addressOf(target.host) }, onSecond, signal);
+  const { subscribersTo } = target;
+  const resolved: Target = {
+    ...target,
+    host: await addressOf(target.host),
+    subscribersTo:
+      subscribersTo === null || subscribersTo === undefined ? null : { ...subscribersTo, host: await addressOf(subscribersTo.host) },
+  };
+  const run = new LoadRun(plan, resolved, onSecond, signal);
   try {
     return await run.measure();
   } finally {

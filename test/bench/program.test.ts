@@ -68,6 +68,23 @@ test('robust-bench: options reach the plan; comparing repeats three times', asyn
   assert.deepEqual([rounds, output], [3, 'json']);
 });
 
+test('robust-bench: URLs name what carries MQTT, where to, and with --insecure any certificate will do', async () => {
+  const { requests } = await parse(
+    ...['mqtt', 'fanin', '--url', 'wss://broker.example/ws', '--subscribers-url', 'mqtt://[::1]:1885'],
+    ...['--against', 'mqtts://127.0.0.1:443', '--insecure', '--username', 'u', '--password', 'p'],
+  );
+  const [{ plan, targets }] = requests;
+  assert.deepEqual([plan.username, plan.password], ['u', 'p']);
+  const trust = { ca: null, isInsecure: true };
+  assert.deepEqual(targets, [
+    {
+      ...{ host: 'broker.example', port: 8084, pid: 0, subscribersTo: { host: '::1', port: 1885 } },
+      carrier: { scheme: 'wss', hostName: 'broker.example', path: '/ws', ...trust },
+    },
+    { host: '127.0.0.1', port: 443, pid: 0, carrier: { scheme: 'mqtts', hostName: '127.0.0.1', path: '/mqtt', ...trust } },
+  ]);
+});
+
 test('robust-bench: many loopback connections are spread over source addresses, a list is taken as given', async () => {
   const spread = await parse('mqtt', 'conn', '--connections', '50000');
   assert.equal(spread.requests[0].plan.sourceAddresses.length, 16);
@@ -84,6 +101,12 @@ for (const [why, args] of [
   ['a process that is not there', ['mqtt', 'pub', '--pid', '4194303']],
   ['a time that is none', ['mqtt', 'pub', '--duration', 'soon']],
   ['a topic with a wildcard', ['mqtt', 'pub', '--topic-prefix', 'a/#']],
+  ['a URL of another protocol', 'mqtt', 'pub', '--url', 'http://127.0.0.1'],
+  ['a URL beside a host', 'mqtt', 'pub', '--url', 'mqtt://127.0.0.1', '--host', '10.0.0.5'],
+  ['a file without certificates', 'mqtt', 'pub', '--ca', 'package.json'],
+  ['a URL of another protocol', ['mqtt', 'pub', '--url', 'http://127.0.0.1']],
+  ['a URL beside a host', ['mqtt', 'pub', '--url', 'mqtt://127.0.0.1', '--host', '10.0.0.5']],
+  ['a file without certificates', ['mqtt', 'pub', '--ca', 'package.json']],
   ['an address that is none', ['mqtt', 'conn', '--source-addresses', '127.0.0.9-2']],
 ] as const) {
   test(`robust-bench: ${why} is wrong usage: exit code 2, nothing runs`, async () => {
