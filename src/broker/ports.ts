@@ -177,6 +177,8 @@ export interface Broker<S> {
 
 /** The session belongs to another principal: it was not touched. */
 export const REFUSED = 'refused';
+/** mine: it goes to whoever claims it. taken: it stays as it is. unowned: it ends, and whoever claims begins a new one. */
+export type ClaimVerdict = 'mine' | 'taken' | 'unowned';
 /** The state of an earlier session that was held elsewhere; null: there is none, or it is here already. */
 export type ClaimOutcome = Uint8Array | null | typeof REFUSED;
 
@@ -201,8 +203,8 @@ export interface SessionDirectory {
    * @returns a ticket for `cancelClaim`.
    */
   claim(clientId: string, owner: string, discard: boolean, done: (outcome: ClaimOutcome) => void): number;
-  /** Set once by the protocol: whether the session that this shard holds may go to the principal. If not, it stays as it is. */
-  mayClaim: (clientId: string, owner: string) => boolean;
+  /** Set once by the protocol: what becomes of the session that this shard holds when the principal claims it. */
+  judgeClaim: (clientId: string, owner: string) => ClaimVerdict;
   /** The connection went away while its claim waited: `done` is not called; the session state that arrives is dropped or kept by `onOrphan`. */
   cancelClaim(ticket: number): void;
   /** State that arrived for a claim that was cancelled: the protocol keeps it as an offline session of this shard. */

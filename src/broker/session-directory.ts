@@ -37,7 +37,7 @@ const NOBODY = 0;
  */
 export class ShardDirectory implements SessionDirectory {
   onSurrender: SessionDirectory['onSurrender'] = failUnset;
-  mayClaim: SessionDirectory['mayClaim'] = () => true;
+  judgeClaim: SessionDirectory['judgeClaim'] = () => 'mine';
   onOrphan: SessionDirectory['onOrphan'] = failUnset;
   onOutdated: SessionDirectory['onOutdated'] = failUnset;
   readonly #links: DirectoryLinks;
@@ -104,7 +104,7 @@ export class ShardDirectory implements SessionDirectory {
   }
 
   onSurrenderAsked(registrar: ShardId, question: Extract<PeerMessage, { kind: 'surrender' }>): void {
-    const { ticket, clientId, owner, discard, claimant } = question;
+    const { ticket, clientId, owner, claimant } = question;
     const waiting = this.#surrenders.get(clientId);
     if (waiting !== undefined) {
       waiting.followers.push(() => this.onSurrenderAsked(registrar, question));
@@ -114,10 +114,12 @@ export class ShardDirectory implements SessionDirectory {
       this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, outcome: null });
       return;
     }
-    if (owner !== null && !this.mayClaim(clientId, owner)) {
+    const verdict = owner === null ? 'mine' : this.judgeClaim(clientId, owner);
+    if (verdict === 'taken') {
       this.#links.post(registrar, { kind: 'surrendered', ticket, clientId, outcome: REFUSED });
       return;
     }
+    const discard = question.discard || verdict === 'unowned';
     const staysHere = claimant === this.#links.self && !discard;
     if (staysHere) this.#staying.add(clientId);
     else this.#held.delete(clientId);

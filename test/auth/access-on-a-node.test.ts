@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import mqtt, { type MqttClient } from 'mqtt';
 import { BANS, USER_PUT } from '../../src/admin/questions/mqtt-access.js';
 import type { RunningNode } from '../../src/runtime/node.js';
 import { verifyAudit } from '../../src/telemetry/audit/audit-log.js';
 import { RawClient } from '../clients/raw-client.js';
+import { eventually } from '../resilience/deadline.js';
 import { settingsFor, TRANSPORTS, until, withNode } from '../runtime/running-node.js';
 import { CLIENT_ID } from './acl/rules.js';
 import { Operator } from './operator.js';
@@ -60,6 +62,45 @@ for (const transport of TRANSPORTS)
       for (const client of clients) await publishUntil(client, 'd/e/1', isTaken);
     });
   });
+
+test('access: a session that was opened without a name ends for a user with its client id, and then nobody without the name gets it', async (context) => {
+  await withNode(settingsFor(TRANSPORTS[0], 2), async (node, log) => {
+    const operator = new Operator(node);
+    const url = plainUrl(node);
+    const connect = (secret: string | null): Promise<MqttClient> =>
+      mqtt.connectAsync(url, {
+        ...{ clientId: 'same', protocolVersion: 5, clean: false, reconnectPeriod: 0, properties: { sessionExpiryInterval: 600 } },
+        ...(secret === null ? {} : { username: 'ann', password: secret }),
+      });
+    const nobody = await connect(null);
+    await nobody.subscribeAsync('#', { qos: 1 });
+    await nobody.endAsync();
+    const again = await connect(null);
+    await again.endAsync();
+    await operator.ask(USER_PUT, { name: 'ann', password: 'her secret', tenant: 'default' });
+    let ann: MqttClient | null = null;
+    await eventually('ann is known and let in', async () => {
+      ann = await connect('her secret').catch(() => null);
+      return ann !== null && log.records.some(({ event }) => event === 'session.unowned-ended');
+    });
+    assert.ok(ann !== null);
+    const client: MqttClient = ann;
+    context.after(() => client.endAsync(true));
+    const heard: string[] = [];
+    client.on('message', (topic) => heard.push(topic));
+    await client.publishAsync('a', 'x', { qos: 1 });
+    await client.subscribeAsync('end', { qos: 1 });
+    await client.publishAsync('end', 'x', { qos: 1 });
+    await until('what follows has come', () => heard.includes('end'));
+    assert.deepEqual(heard, ['end'], 'nothing of the earlier session is hers');
+    const outcome = await connect(null).then(
+      () => 0,
+      (error: { code?: number }) => error.code ?? -1,
+    );
+    assert.equal(outcome, NOT_AUTHORIZED);
+    assert.ok(client.connected, 'and her connection does not notice');
+  });
+});
 
 test('access: rules and bans are there again after a restart, before the first client comes', async (context) => {
   const settings = settingsFor(TRANSPORTS[0], 2);

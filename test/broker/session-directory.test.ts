@@ -60,9 +60,9 @@ for (const registrar of [0, 1, 2]) {
     node.settle();
     const first = sessionOf(node, clientId);
     const asked: string[] = [];
-    node.brokers[0].directory.mayClaim = (_clientId, owner) => {
+    node.brokers[0].directory.judgeClaim = (_clientId, owner) => {
       asked.push(owner);
-      return owner === 'alice';
+      return owner === 'alice' ? 'mine' : owner === 'bob' ? 'unowned' : 'taken';
     };
     const outcomes: unknown[] = [];
     for (const shard of [0, 1, 2])
@@ -77,6 +77,30 @@ for (const registrar of [0, 1, 2]) {
     node.settle();
     assert.deepEqual(claimed, [new TextEncoder().encode(first.token)]);
   });
+
+  for (const claimant of [0, 2])
+    test(`session directory: a session that nobody owns ends for a user of shard ${claimant}, who begins a new one (registrar ${registrar})`, () => {
+      const node = new SimulatedNode(3, new SeededRandom(1));
+      const clientId = clientOf(registrar, 3);
+      connect(node, 0, clientId);
+      node.settle();
+      const ended: boolean[] = [];
+      const { directory } = node.brokers[0];
+      const surrender = directory.onSurrender;
+      directory.judgeClaim = () => 'unowned';
+      directory.onSurrender = (id, discard, to, answer) => {
+        ended.push(discard);
+        surrender(id, discard, to, answer);
+      };
+      const claimed: unknown[] = [];
+      node.brokers[claimant].directory.claim(clientId, 'alice', false, (outcome) => claimed.push(outcome));
+      node.settle();
+      assert.deepEqual([ended, claimed], [[true], [null]]);
+      assert.deepEqual(
+        node.brokers.map(({ directory: { holds } }, shard) => holds.call(node.brokers[shard].directory, clientId)),
+        [0, 1, 2].map((shard) => shard === claimant),
+      );
+    });
 
   test(`session directory: after a release nobody holds the identifier (registrar ${registrar})`, () => {
     const node = new SimulatedNode(3, new SeededRandom(1));

@@ -56,7 +56,7 @@ import { onQueueOwnerReplaced } from './shared/membership.js';
 import { MqttQueueHost } from './shared/queue-host.js';
 import { currentValues } from './sys/current-values.js';
 import { publishServerMessage, type ServerMessage } from './sys/server-message.js';
-import { dropOutdated, mayClaim, onSurrender } from './take-over.js';
+import { dropOutdated, judgeClaim, onSurrender } from './take-over.js';
 import type { TenantFacts } from './tenant-space.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 import { setTraces } from './trace/set-traces.js';
@@ -97,7 +97,7 @@ export class MqttEngine implements ProtocolEngine {
       outputBytesMax: limits.outputBytesMax,
     };
     parts.broker.directory.onSurrender = (clientId, discard, claimant, answer) => onSurrender(context, clientId, discard, claimant, answer);
-    parts.broker.directory.mayClaim = (clientId, owner) => mayClaim(context, clientId, owner);
+    parts.broker.directory.judgeClaim = (clientId, owner) => judgeClaim(context, clientId, owner);
     parts.broker.directory.onOutdated = (clientId) => dropOutdated(context, clientId);
     parts.broker.directory.onOrphan = (clientId, state) => {
       // Its new connection went away while the session moved: it waits here for the next one.

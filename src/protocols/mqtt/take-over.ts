@@ -1,4 +1,6 @@
-import type { ShardId } from '../../broker/ports.js';
+import { ANONYMOUS } from '../../auth/ports.js';
+import { splitSessionKey } from '../../base/tenant-names.js';
+import type { ClaimVerdict, ShardId } from '../../broker/ports.js';
 import { COUNT } from '../../telemetry/metrics/slots.js';
 import { endConnection } from './close.js';
 import { REASON } from './constants.js';
@@ -46,10 +48,19 @@ export function onSurrender(
   answer(state);
 }
 
-/** A session is its owner's; one that an earlier version kept without goes to whoever comes first. */
-export function mayClaim(context: MqttContext, clientId: string, owner: string): boolean {
+/**
+ * A session is its owner's; one that an earlier version kept without goes to whoever comes first. One that nobody in particular opened keeps no user
+ * out, but what waits in it was meant for anybody: it ends, and the user begins a new one.
+ */
+export function judgeClaim(context: MqttContext, clientId: string, owner: string): ClaimVerdict {
   const known = context.sessions.get(clientId)?.owner ?? null;
-  return known === null || known === owner;
+  if (known === null || known === owner) return 'mine';
+  if (known !== ANONYMOUS) return 'taken';
+  context.log.info('session.unowned-ended', 'a session that was opened without a name ends: a user connects with its client id', {
+    ...splitSessionKey(clientId),
+    user: owner,
+  });
+  return 'unowned';
 }
 
 /** At the start: another shard has a later state of the session, with the same number or, after a clean start, another one. */
