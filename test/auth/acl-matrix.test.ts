@@ -5,6 +5,7 @@ import type { AccessRule } from '../../src/auth/ports.js';
 import type { RunningNode } from '../../src/runtime/node.js';
 import { connectInbox, type Inbox } from '../clients/running-broker.js';
 import { clientsOn, settingsFor, TRANSPORTS, withNode } from '../runtime/running-node.js';
+import { type Qos, type Stage, VERDICTS, type Verdict, WAYS, type Way } from './acl/ways.js';
 import { Operator } from './operator.js';
 
 /*
@@ -22,150 +23,6 @@ const NOT_AUTHORIZED = 0x87;
 const IN_FORCE_MS_MAX = 5000;
 const ARRIVAL_MS_MAX = 30_000;
 
-type Qos = 0 | 1 | 2;
-
-/** What rules say. Those about the publisher are `publish`, those about the receiver `receive`. */
-interface Verdict {
-  readonly name: string;
-  readonly about: 'publish' | 'receive' | 'nobody';
-  readonly when: 'before' | 'meanwhile';
-  readonly rule: (qos: Qos) => Partial<AccessRule>;
-  /** Of the filter `t/+`: all, or the topic of the message only. */
-  readonly part: 'all' | 'topic';
-  /** Whether it forbids the message of this way. */
-  readonly forbids: (way: Way) => boolean;
-}
-
-const always = (): boolean => true;
-const VERDICTS: readonly Verdict[] = [
-  { name: 'nothing is forbidden', about: 'nobody', when: 'before', part: 'all', rule: () => ({}), forbids: () => false },
-  { name: 'publishing is forbidden', about: 'publish', when: 'before', part: 'all', rule: () => ({}), forbids: always },
-  {
-    name: 'publishing at this QoS is forbidden',
-    about: 'publish',
-    when: 'before',
-    part: 'all',
-    rule: (qos) => ({ qos: [qos] }),
-    forbids: always,
-  },
-  {
-    ...{ name: 'publishing at the other QoS is forbidden', about: 'publish', when: 'before', part: 'all' },
-    ...{ rule: (qos) => ({ qos: [0, 1, 2].filter((other) => other !== qos) }), forbids: () => false },
-  },
-  {
-    ...{ name: 'publishing with the retain flag is forbidden', about: 'publish', when: 'before', part: 'all' },
-    ...{ rule: () => ({ retain: 'retained' }), forbids: ({ isRetained }) => isRetained },
-  },
-  {
-    ...{ name: 'publishing without the retain flag is forbidden', about: 'publish', when: 'before', part: 'all' },
-    ...{ rule: () => ({ retain: 'plain' }), forbids: ({ isRetained }) => !isRetained },
-  },
-  { name: 'publishing is forbidden meanwhile', about: 'publish', when: 'meanwhile', part: 'all', rule: () => ({}), forbids: always },
-  { name: 'subscribing is forbidden', about: 'receive', when: 'before', part: 'all', rule: () => ({}), forbids: always },
-  {
-    name: 'subscribing at this QoS is forbidden',
-    about: 'receive',
-    when: 'before',
-    part: 'all',
-    rule: (qos) => ({ qos: [qos] }),
-    forbids: always,
-  },
-  { name: 'subscribing is forbidden in part', about: 'receive', when: 'before', part: 'topic', rule: () => ({}), forbids: always },
-  { name: 'subscribing is forbidden meanwhile', about: 'receive', when: 'meanwhile', part: 'all', rule: () => ({}), forbids: always },
-  {
-    name: 'subscribing is forbidden meanwhile in part',
-    about: 'receive',
-    when: 'meanwhile',
-    part: 'topic',
-    rule: () => ({}),
-    forbids: always,
-  },
-];
-
-/** How a message passes. `meanwhile` waits until the rules that come then are in force. */
-interface Way {
-  readonly name: string;
-  readonly isRetained: boolean;
-  /** The receiver subscribes only after the rules changed: it is told then, not kept from messages. */
-  readonly subscribesLate?: true;
-  /** The message was taken before the rules changed: what is forbidden to its publisher later does not concern it. */
-  readonly publishesEarly?: true;
-  pass(act: Act, meanwhile: () => Promise<void>): Promise<void>;
-}
-
-const WAYS: readonly Way[] = [
-  {
-    name: 'live',
-    isRetained: false,
-    async pass(act, meanwhile) {
-      await act.subscribe(act.filter);
-      await meanwhile();
-      await act.publish(act.topic, false);
-    },
-  },
-  {
-    name: 'live, with the retain flag',
-    isRetained: true,
-    async pass(act, meanwhile) {
-      await act.subscribe(act.filter);
-      await meanwhile();
-      await act.publish(act.topic, true);
-    },
-  },
-  {
-    name: 'will',
-    isRetained: false,
-    async pass(act, meanwhile) {
-      await act.subscribe(act.filter);
-      const die = await act.connectWithWill(act.topic);
-      await meanwhile();
-      die();
-    },
-  },
-  {
-    name: 'retained, on subscribe',
-    isRetained: true,
-    subscribesLate: true,
-    publishesEarly: true,
-    async pass(act, meanwhile) {
-      await act.publish(act.topic, true);
-      await meanwhile();
-      await act.subscribe(act.filter);
-    },
-  },
-  {
-    name: 'shared subscription',
-    isRetained: false,
-    async pass(act, meanwhile) {
-      await act.subscribe(act.filter, 'shared');
-      await meanwhile();
-      await act.publish(act.topic, false);
-    },
-  },
-  {
-    name: 'queue of a session that is away',
-    isRetained: false,
-    publishesEarly: true,
-    async pass(act, meanwhile) {
-      await act.subscribe(act.filter);
-      await act.leave();
-      await act.publish(act.topic, false);
-      await meanwhile();
-      await act.comeBack();
-    },
-  },
-  {
-    name: 'later, delayed',
-    isRetained: false,
-    publishesEarly: true,
-    async pass(act, meanwhile) {
-      await act.subscribe(act.filter);
-      await act.publish(`$delayed/${act.verdict.when === 'meanwhile' ? 8 : 1}/${act.topic}`, false);
-      await meanwhile();
-    },
-  },
-];
-
 interface Listener {
   client: mqtt.MqttClient;
   inbox: Inbox;
@@ -175,7 +32,7 @@ interface Listener {
 }
 
 /** One case: its clients, and what they were told. */
-class Act {
+class Act implements Stage {
   readonly verdict: Verdict;
   readonly qos: Qos;
   readonly prefix: string;
@@ -234,9 +91,9 @@ class Act {
   }
 
   /** @returns what ends the connection without a word. */
-  async connectWithWill(topic: string): Promise<() => void> {
+  async connectWithWill(topic: string, retain = false): Promise<() => void> {
     await this.#publisher?.endAsync();
-    const will = { topic, payload: Buffer.from('message'), qos: this.qos, retain: false };
+    const will = { topic, payload: Buffer.from('message'), qos: this.qos, retain };
     this.publishCode = await mqtt.connectAsync(this.#url, { ...this.#options('publisher'), will }).then((client) => {
       this.#publisher = client;
       return 0;
@@ -263,7 +120,7 @@ class Act {
     const isForbidden = forbids(way);
     const isTooLate = when === 'meanwhile' && about === 'publish' && way.publishesEarly === true;
     const isPublished = !(about === 'publish' && isForbidden) || isTooLate;
-    const isTold = about === 'publish' && !isPublished && (way.name === 'will' ? when === 'before' : this.qos > 0);
+    const isTold = about === 'publish' && !isPublished && (way.name.startsWith('will') ? when === 'before' : this.qos > 0);
     const isRefused = about === 'receive' && part === 'all' && (when === 'before' || way.subscribesLate === true);
     const isHeard = isPublished && !(about === 'receive' && isForbidden);
     assert.equal(this.publishCode, isTold ? NOT_AUTHORIZED : 0, 'what the publisher is told');
@@ -361,7 +218,7 @@ for (const way of WAYS)
       const free = await mqtt.connectAsync(url, { clientId: 'free', protocolVersion: 5, reconnectPeriod: 0 });
       context.after(() => free.endAsync(true));
       const acts = VERDICTS.flatMap((verdict) => ([0, 1, 2] as const).map((qos) => ({ verdict, qos })))
-        .filter(({ qos }) => qos > 0 || !way.name.startsWith('queue')) // QoS 0 does not wait for who is away.
+        .filter(({ qos }) => qos > 0 || way.isDurable === undefined)
         .map(({ verdict, qos }, index) => new Act(context, url, verdict, qos, index));
       for (const act of acts) await act.open();
       await lawgiver.forbid(acts.filter(({ verdict }) => verdict.when === 'before'));

@@ -9,6 +9,7 @@ import type { MessageQueue, QueueEntry } from './message-queue.js';
 import { drained, mayDrain } from './metering/output.js';
 import type { Outbound } from './outbound.js';
 import { frameLength, framesLength } from './publish-frame.js';
+import { rightsOf } from './rights.js';
 import type { MqttSession } from './session.js';
 import { shapeOf } from './shapes.js';
 import { isShared } from './shared/places.js';
@@ -26,6 +27,7 @@ const BLOCK_FRAMES_MAX = 256;
 export function drainQueue(context: MqttContext, session: MqttSession): void {
   const queue = session.queue;
   if (queue !== null) {
+    rightsOf(context, session); // If rules changed, what they forbid leaves the queue first.
     let budget = context.limits.outputHighMarkBytes;
     while (session.slot >= 0 && !session.isCongested && budget > 0) {
       const entry = queue.peek();

@@ -106,8 +106,8 @@ export class MessageQueue {
     }
   }
 
-  /** Takes messages away one by one; `isDropped` is asked for each, with where its frame begins. */
-  drop(isDropped: (delivery: Delivery, offset: number) => boolean): void {
+  /** Takes messages away one by one; `isDropped` is asked for each, with where its frame begins and which frame of the delivery it is. */
+  drop(isDropped: (delivery: Delivery, offset: number, frame: number) => boolean): void {
     for (let left = this.#entries.length; left > 0; left -= 1) {
       const entry = this.#entries.shift();
       if (entry === undefined) return;
@@ -115,7 +115,7 @@ export class MessageQueue {
       let { frame, offset } = entry;
       for (let i = 0; i < remaining; i += 1) {
         const length = frameLength(delivery.run.bytes, offset);
-        if (isDropped(delivery, offset)) {
+        if (isDropped(delivery, offset, frame)) {
           this.#messages -= 1;
           this.#bytes -= length;
         } else this.#entries.push({ delivery, frame, offset, remaining: 1 });

@@ -11,6 +11,7 @@ import { AWAITS_PUBCOMP } from './outbound.js';
 import { fixedHeaderLength } from './publish-frame.js';
 import type { RunView } from './run-view.js';
 import type { MqttSession } from './session.js';
+import { isShared } from './shared/places.js';
 import type { Delivery } from './stored-run.js';
 import { filterToMatch } from './topic-syntax.js';
 import type { Will } from './will.js';
@@ -78,11 +79,32 @@ function refresh(context: MqttContext, session: MqttSession): void {
   if (identity === null) return;
   const rights = context.rights.compile(identity);
   session.rights = rights;
-  session.isGuarded =
-    !rights.isUnlimited &&
-    context.broker
-      .subscriptionsOf(session)
-      .some(({ filter, options }) => rights.maySubscribe(filterToMatch(plainFilter(filter)), options.qos) !== 'yes');
+  session.isGuarded = !rights.isUnlimited && (isPartlyForbidden(context, session) || isReplayPartlyForbidden(session));
+  if (session.isGuarded) dropForbiddenFromQueue(context, session);
+}
+
+function isPartlyForbidden(context: MqttContext, session: MqttSession): boolean {
+  return context.broker
+    .subscriptionsOf(session)
+    .some(({ filter, options }) => session.rights.maySubscribe(filterToMatch(plainFilter(filter)), options.qos) !== 'yes');
+}
+
+/** Replays are no subscriptions of the broker: only the session knows of them. */
+function isReplayPartlyForbidden({ replays, rights }: MqttSession): boolean {
+  return replays?.some(({ filter, qos }) => rights.maySubscribe(filter, qos) !== 'yes') ?? false;
+}
+
+/**
+ * What waits for a client goes to it as far as it may have it now. A record of the log is settled by that. What a shared subscription gave the
+ * session stays: it is in hand, and no more of it than the member's window.
+ */
+function dropForbiddenFromQueue(context: MqttContext, session: MqttSession): void {
+  session.queue?.drop(({ run, log }, offset, frame) => {
+    if (log !== null && isShared(log.group)) return false;
+    if (mayReceive(context, session, topicAt(run.bytes, offset))) return false;
+    if (log !== null) session.settle(log.group, log.sequences[frame]);
+    return true;
+  });
 }
 
 export function rightsOf(context: MqttContext, session: MqttSession): MqttSession['rights'] {
