@@ -148,6 +148,7 @@ export class MqttStage {
       quotas: NO_LIMITS,
       overload: { lagMaxMs: Number.POSITIVE_INFINITY, memoryMaxBytes: 1, memoryBytes: () => 0 },
       replayLogs: () => [],
+      storageUse: () => new Map(),
       retained: { resolve: unused, targets: unused },
     });
   }

@@ -171,6 +171,7 @@ export interface Broker<S> {
   /** Counts for status pages. */
   readonly subscriptionCount: number;
   readonly retainedCount: number;
+  retainedBytesOf(tenant: string): number;
   /** Expires retained messages, times out claims. */
   onTick(nowMs: number): void;
 }

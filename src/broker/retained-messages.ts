@@ -44,6 +44,10 @@ export class RetainedMessages {
     return this.#store.bytes;
   }
 
+  bytesOf(tenant: string): number {
+    return this.#store.bytesOf(tenant);
+  }
+
   /** What waits for an answer of another shard. */
   get waitingCount(): number {
     return this.#relay.waitingCount + this.#pages.waitingCount;

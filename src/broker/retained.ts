@@ -70,6 +70,11 @@ export class RetainedStore {
     return this.#total.bytes;
   }
 
+  /** Those of a tenant. */
+  bytesOf(tenant: string): number {
+    return this.#byTenant.get(tenant)?.bytes ?? 0;
+  }
+
   /** Keeps the message as the last of its topic. False if that would be too many or too much: then the one before stays. */
   put(message: StoredMessage, nowMs: number): boolean {
     const own = this.#limitsOf(message.topic);

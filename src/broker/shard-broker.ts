@@ -120,6 +120,10 @@ export class ShardBroker<S> implements Broker<S> {
   }
 
   /** Of the topics this shard owns. */
+  retainedBytesOf(tenant: string): number {
+    return this.#retained.bytesOf(tenant);
+  }
+
   get retainedCount(): number {
     return this.#retained.count;
   }

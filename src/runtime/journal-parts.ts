@@ -11,6 +11,7 @@ import { groupsOfLane, isMemoryGroup, lanesOf, memoryGroupsOf } from '../journal
 import type { GroupLog, StreamId } from '../journal/ports.js';
 import { type LaneParts, ShardJournal } from '../journal/shard-journal.js';
 import type { ReplayLogs } from '../protocols/mqtt/context.js';
+import type { StorageUse } from '../protocols/mqtt/metering/storage.js';
 import { openLmdbStore } from '../storage/lmdb/lmdb-store.js';
 import { openMemoryStore } from '../storage/memory-store.js';
 import { StoreError } from '../storage/ports.js';
@@ -78,6 +79,21 @@ export function replayLogs(journal: ShardJournal, resolver: StreamResolver): Rep
     const streams = new Set<StreamId>();
     for (const { id, tenant: its, name } of resolver.streams) if (its === tenant && name !== RETAINED) streams.add(id);
     return journal.groups.flatMap((group) => [...group.partitions()].filter(({ key }) => streams.has(streamOf(key))));
+  };
+}
+
+/** What this shard has in streams, by tenant, without the log of retained messages: those are counted where they are kept. */
+export function storageUse(journal: ShardJournal, resolver: StreamResolver): StorageUse {
+  return () => {
+    const tenants = new Map<StreamId, string>();
+    for (const { id, tenant, name } of resolver.streams) if (name !== RETAINED) tenants.set(id, tenant);
+    const use = new Map<string, number>();
+    for (const group of journal.groups)
+      for (const { key, bytes } of group.partitions()) {
+        const tenant = tenants.get(streamOf(key));
+        if (tenant !== undefined) use.set(tenant, (use.get(tenant) ?? 0) + bytes);
+      }
+    return use;
   };
 }
 

@@ -22,7 +22,7 @@ import type { Transport } from '../transport/ports.js';
 import { AccessBooks } from './access-books.js';
 import { AuthLink } from './auth-link.js';
 import { Connections } from './connections.js';
-import { applySettings, durableLogs, openJournal, replayLogs } from './journal-parts.js';
+import { applySettings, durableLogs, openJournal, replayLogs, storageUse } from './journal-parts.js';
 import { Links } from './links.js';
 import { ListenerCells, tagsMaxOf } from './listener-cells.js';
 import { nodeQuotas, overloadLimits } from './node-quotas.js';
@@ -127,6 +127,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     originOf: (connection) => origins.of(connection),
     delayed: new DelayedMessages(journal, Math.ceil(settings.mqtt.delayed_messages_max / handOver.peers.length)),
     replayLogs: replayLogs(journal, resolver),
+    storageUse: storageUse(journal, resolver),
     retained: { resolve: (topic) => resolver.retained(topic), targets: () => resolver.retainedTargets() },
   });
   mqtt.onTenantsChanged(tenantFacts(catalogue));

@@ -69,10 +69,10 @@ export function tenantFacts(catalogue: ThreadCatalogue): ReadonlyMap<string, Ten
 }
 
 function limitsOf(quotas: TenantQuotas): TenantLimits | null {
-  const { connections, messagesPerSecond, bytesPerSecond, sessions, subscriptions } = quotas;
-  if ([connections, messagesPerSecond, bytesPerSecond, sessions, subscriptions].every((limit) => limit === 0)) return null;
+  const { connections, messagesPerSecond, bytesPerSecond, sessions, subscriptions, storageBytes } = quotas;
+  if ([connections, messagesPerSecond, bytesPerSecond, sessions, subscriptions, storageBytes].every((limit) => limit === 0)) return null;
   const rates = new Array<number>(METERS_COUNT).fill(0);
   rates[METER.messagesIn] = messagesPerSecond;
   rates[METER.bytesIn] = bytesPerSecond;
-  return { connections, rates, sessions, subscriptions };
+  return { connections, rates, sessions, subscriptions, storageBytes };
 }

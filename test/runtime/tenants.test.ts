@@ -19,9 +19,9 @@ function control(context: TestContext, node: RunningNode): MetadataClient {
   return client;
 }
 
-async function addTenant(client: MetadataClient, name: string): Promise<void> {
-  const resource: Resource = { resource: { $case: 'tenant', value: { name, quotas: { ...NO_QUOTAS }, comment: '' } } };
-  await client.call(catalogue.put, { resource, expectedRevision: 0, requestId: NO_ID });
+async function putTenant(client: MetadataClient, name: string, quotas: Partial<typeof NO_QUOTAS> = {}): Promise<void> {
+  const resource: Resource = { resource: { $case: 'tenant', value: { name, quotas: { ...NO_QUOTAS, ...quotas }, comment: '' } } };
+  await client.call(catalogue.put, { resource, expectedRevision: undefined, requestId: NO_ID });
 }
 
 /** Connects until the tenant's stream is there: it is made a moment after the tenant. */
@@ -50,7 +50,7 @@ const ACME = { properties: { userProperties: { tenant: 'acme' } } } as const;
 for (const transport of TRANSPORTS) {
   test(`tenants: topics, retained messages and sessions of one are not those of another (${transport})`, async (context) => {
     await withNode(settingsFor(transport, 2), async (node) => {
-      await addTenant(control(context, node), 'acme');
+      await putTenant(control(context, node), 'acme');
       const a = await enter(context, node, { clientId: 'same', ...ACME });
       const b = await enter(context, node, { clientId: 'same' });
       const listeners = await Promise.all([0, 1, 2, 3].map((i) => enter(context, node, { clientId: `l${i}`, ...ACME })));
@@ -87,7 +87,7 @@ test('tenants: what a session of a tenant missed waits for it, also over a resta
   const settings = settingsFor(TRANSPORTS[0], 2);
   const session = { clean: false, properties: { ...ACME.properties, sessionExpiryInterval: 600 } };
   await withNode(settings, async (node) => {
-    await addTenant(control(context, node), 'acme');
+    await putTenant(control(context, node), 'acme');
     for (const clientId of ['s1', 's2', 's3']) {
       const client = await enter(context, node, { clientId, ...session });
       await client.subscribeAsync('job/#', { qos: 1 });
@@ -115,7 +115,7 @@ test('tenants: what a session of a tenant missed waits for it, also over a resta
 
 test('tenants: a client chooses by user name or client identifier too, and cannot name what is not there', async (context) => {
   await withNode(settingsFor(TRANSPORTS[0], 1), async (node) => {
-    await addTenant(control(context, node), 'acme');
+    await putTenant(control(context, node), 'acme');
     const property = await enter(context, node, ACME);
     const heard = heardBy(property);
     await property.subscribeAsync('#', { qos: 0 });
@@ -134,5 +134,44 @@ test('tenants: a client chooses by user name or client identifier too, and canno
     await assert.rejects(mqtt.connectAsync(url, unknown), { code: 0x87 });
     const granted = await clients[2].subscribeAsync('$tenant/acme/#', { qos: 0 }).catch((error: unknown) => error);
     assert.match(String(granted), /Not authorized|135|Unspecified/i, 'nobody names another tenant');
+  });
+});
+
+test('tenants: one that stores as much as it may keeps nothing more until it may more; what nobody keeps passes, and others go on', async (context) => {
+  await withNode(settingsFor(TRANSPORTS[0], 2), async (node) => {
+    const metadata = control(context, node);
+    await putTenant(metadata, 'acme', { storageBytes: 256 * 1024 });
+    const client = await enter(context, node, { clientId: 'a', ...ACME });
+    const other = await enter(context, node, { clientId: 'a' });
+    const codeOf = (topic: string, payload: Buffer, qos: 0 | 1 | 2, retain = false): Promise<number> =>
+      client.publishAsync(topic, payload, { qos, retain }).then(
+        () => 0,
+        (error: { code?: number }) => error.code ?? -1,
+      );
+    const body = Buffer.alloc(8 * 1024, 'x');
+    assert.equal(await codeOf('kept', body, 1, true), 0);
+    const deadlineMs = performance.now() + 20_000;
+    let taken = 0;
+    for (let i = 0; (await codeOf(`t/${i % 40}`, body, i % 2 === 0 ? 1 : 2)) !== 0x97; i += 1) {
+      taken += 1;
+      assert.ok(performance.now() < deadlineMs, 'it is full at some time');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(taken >= 20, `most of what it may keep was taken: ${taken} messages`);
+    for (const qos of [1, 2] as const) assert.equal(await codeOf('t/x', body, qos), 0x97);
+    const heard = heardBy(client);
+    await client.subscribeAsync(['now', 'kept'], { qos: 0 });
+    await codeOf('kept', Buffer.from('another'), 0, true);
+    await codeOf('now', Buffer.from('passes'), 0);
+    await until('what nobody keeps passes', () => heard.includes('now passes'));
+    assert.ok(!heard.includes('kept another'), 'a retained message of QoS 0 would be kept');
+    await other.publishAsync('t/x', body, { qos: 1 });
+
+    await putTenant(metadata, 'acme', { storageBytes: 64 * 1024 * 1024 });
+    const againMs = performance.now() + 8000;
+    while ((await codeOf('t/x', body, 1)) !== 0) {
+      assert.ok(performance.now() < againMs, 'a larger quota counts');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   });
 });

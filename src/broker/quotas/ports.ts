@@ -4,7 +4,8 @@ export const METER = { connects: 0, messagesIn: 1, bytesIn: 2, messagesOut: 3, b
 export type Meter = (typeof METER)[keyof typeof METER];
 export const METERS_COUNT = 5;
 
-export const GAUGE = { holds: 0, connections: 1, sessions: 2, subscriptions: 3 } as const;
+/** `storage` is in KiB. */
+export const GAUGE = { holds: 0, connections: 1, sessions: 2, subscriptions: 3, storage: 4 } as const;
 export type Gauge = (typeof GAUGE)[keyof typeof GAUGE];
 
 /** Per second, by METER; 0: no limit. */
@@ -38,6 +39,8 @@ export interface SharedLimits {
 export interface TenantLimits extends SharedLimits {
   readonly sessions: number;
   readonly subscriptions: number;
+  /** On this node. */
+  readonly storageBytes: number;
 }
 
 export interface NodeQuotas {

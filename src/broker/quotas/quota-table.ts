@@ -14,7 +14,7 @@ import { GAUGE, type Gauge, METERS_COUNT, type Meter, NO_ROW, type QuotaRows, ty
   Rows are found by a 64-bit hash in a window of a few, so a full window means that the newcomer is not limited: counted, and said in the log.
 */
 
-const GAUGES_COUNT = 4;
+const GAUGES_COUNT = 5;
 
 const STATE = 0;
 const KEY_LOW = 1;

@@ -38,6 +38,7 @@ import { CONNECT_BYTES_MAX } from './limits.js';
 import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
 import { countInTenant, countTenant } from './metering/entry.js';
 import { releaseMetered } from './metering/release.js';
+import { measureStorage } from './metering/storage.js';
 import { redirectionOf } from './offer.js';
 import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
 import { watchOverload } from './overload.js';
@@ -342,6 +343,7 @@ export class MqttEngine implements ProtocolEngine {
     serveAgain(context);
     publishDue(context);
     if (this.#ticks % TRIM_TICKS === 0) context.delayed.trim();
+    measureStorage(context, this.#ticks);
     this.#ticks += 1;
     context.memberChoice.askForAny();
     context.broker.tellSharedLoads(context.memberChoice);

@@ -33,6 +33,7 @@ import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
 import { RecentEvents } from './explain/recent-events.js';
 import type { MqttLimits } from './limits.js';
+import type { StorageUse } from './metering/storage.js';
 import { publishRefusals } from './offer.js';
 import { Overload, type OverloadLimits } from './overload.js';
 import { type PendingRun, PendingRuns } from './pending-runs.js';
@@ -84,6 +85,7 @@ export interface MqttParts {
   readonly slow: SlowSettings | null;
   readonly delayed: Delayed;
   readonly replayLogs: ReplayLogs;
+  readonly storageUse: StorageUse;
   readonly quotas: NodeQuotas;
   readonly overload: OverloadLimits;
   /** Where the retained message of a topic is kept, and all those places. */
@@ -223,6 +225,7 @@ export class MqttContext {
   readonly replays: Map<number, { readonly session: MqttSession; readonly replay: Replay }> = new Map();
   readonly openReplays: Map<string, OpenReplay> = new Map();
   readonly replayLogs: ReplayLogs;
+  readonly storageUse: StorageUse;
   /** Every shard has told the filters of its sessions. */
   knowsAllFilters = false;
   readonly resolveRetained: (topic: string) => LogTarget;
@@ -277,6 +280,7 @@ export class MqttContext {
     this.slow = parts.slow === null ? null : new SlowSubscriptions(parts.slow);
     this.delayed = parts.delayed;
     this.replayLogs = parts.replayLogs;
+    this.storageUse = parts.storageUse;
     this.resolveRetained = parts.retained.resolve;
     this.connectionsOfNode = parts.connectionsOfNode;
     this.shards = Array.from({ length: parts.shardCount }, (_, shard) => shard);

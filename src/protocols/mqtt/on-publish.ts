@@ -16,6 +16,7 @@ import { rewritePublish, rewrittenLength } from './encode-publish.js';
 import { ProtocolViolation } from './errors.js';
 import { logRun } from './log-publish.js';
 import { mayFlow } from './metering/input.js';
+import { isKept } from './metering/storage.js';
 import { refusesFlags } from './offer.js';
 import { isShed, SHED } from './overload.js';
 import { planOf } from './plan.js';
@@ -68,7 +69,8 @@ function publishNamed(context: MqttContext, connection: MqttConnection, topic: T
   else if (!mayPublish(context, sessionOf(connection), topic, route, run)) {
     context.counts[DROP.publisherDenied] += run.count;
     onPublishRefused(context, connection, context.limits.offer.denialCode);
-  } else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
+  } else if (spaceOf(connection).isStorageFull && isKept(run, target)) onStorageFull(context, connection);
+  else if (target !== null && (run.qos > 0 || target.takesQos0)) logRun(context, connection, topic, route, target, hasProperties);
   else if (run.qos === 2) onPublishQos2(context, connection, topic, route);
   else if (run.retain === 1) onPublishRetained(context, connection, topic, route);
   else {
@@ -153,9 +155,18 @@ function onPublishRetained(context: MqttContext, connection: MqttConnection, top
   });
 }
 
+/** MQTT 5 hears why and may try again; MQTT 3 has no word for it but the end of the connection. */
+function onStorageFull(context: MqttContext, connection: MqttConnection): void {
+  const { run } = context;
+  context.counts[DROP.storageFull] += run.count;
+  if (run.qos === 0 || connection.version === 5) onPublishRefused(context, connection, REASON.quotaExceeded);
+  else endConnection(context, connection, REASON.quotaExceeded, 'the tenant stores as much as it may');
+}
+
 /** Topics that begin with $ and mean something of their own. */
 function onSetApart(context: MqttContext, connection: MqttConnection, route: Route<MqttSession>): void {
-  if (isDelayedTopic(route.topic)) onDelayedPublish(context, connection, sessionOf(connection), route.topic);
+  if (isDelayedTopic(route.topic) && spaceOf(connection).isStorageFull) onStorageFull(context, connection);
+  else if (isDelayedTopic(route.topic)) onDelayedPublish(context, connection, sessionOf(connection), route.topic);
   else {
     context.counts[DROP.reservedTopic] += context.run.count;
     onPublishRefused(context, connection, context.limits.offer.denialCode);

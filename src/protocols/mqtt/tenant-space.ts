@@ -25,6 +25,10 @@ export interface TenantSpace {
   limits: TenantLimits | null;
   /** By which its connections, sessions and subscriptions are counted; NO_ROW while nothing is limited. */
   quotaRow: number;
+  /** What this shard has counted of its storage to the row. */
+  storageKiB: number;
+  /** It stores as much as it may, or more: see metering/storage.ts. */
+  isStorageFull: boolean;
 }
 
 /** A tenant as the catalogue has it. */
@@ -71,6 +75,8 @@ export class TenantSpaces {
       rewrites: this.#publishRewritesOf(tenant),
       limits: null,
       quotaRow: NO_ROW,
+      storageKiB: 0,
+      isStorageFull: false,
     };
     this.#spaces.set(tenant, space);
     this.#learn(space);
@@ -110,6 +116,7 @@ export class TenantSpaces {
     const facts = this.#tenants.get(space.name);
     space.number = facts?.number ?? NO_NUMBER;
     space.limits = facts?.limits ?? null;
+    if ((space.limits?.storageBytes ?? 0) === 0) space.isStorageFull = false;
     if (space.number !== NO_NUMBER) this.#byNumber.set(space.number, space);
     const { rows } = this.#quotas;
     if (space.limits === null) {

@@ -22,6 +22,7 @@ export const DROP = {
   deliveryRateLimited: 38,
   overloaded: 39,
   rewriteRefused: 40,
+  storageFull: 41,
 } as const;
 
 export type DropName = keyof typeof DROP;
@@ -139,6 +140,12 @@ export const DROP_REASONS: Readonly<Record<DropName, DropReason>> = {
     reason: 'rewrite-refused',
     of: 'publish',
     sentence: 'a rule of topic rewrite is about its topic, and made no proper topic of it; `robust-ctl mqtt rewrite list` shows them',
+    settings: [],
+  },
+  storageFull: {
+    reason: 'storage-full',
+    of: 'publish',
+    sentence: 'its tenant stores as much on this node as its quota allows; `robust-ctl mqtt tenant set <name> --storage` changes it',
     settings: [],
   },
 };

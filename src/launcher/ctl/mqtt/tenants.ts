@@ -44,7 +44,7 @@ export const TENANT_VERBS: VerbGroup = {
         quota('--sessions <count>', 'sessions').argParser(wholeNumber),
         quota('--subscriptions <count>', 'subscriptions').argParser(wholeNumber),
         quota('--retained <count>', 'retained messages').argParser(wholeNumber),
-        quota('--storage <size>', 'bytes in streams').argParser(bytes),
+        quota('--storage <size>', 'bytes in streams and retained messages, on each node').argParser(bytes),
         quota('--streams <count>', 'streams').argParser(wholeNumber),
         new Option('--comment <text>', 'for people').default(''),
       ],

@@ -52,8 +52,9 @@ export function countInTenant(context: MqttContext, tenant: string, gauge: 'sess
 }
 
 /** All that this shard has of a tenant, to or from its row. */
-export function countTenant(context: MqttContext, { name, quotaRow }: TenantSpace, sign: 1 | -1): void {
+export function countTenant(context: MqttContext, { name, quotaRow, storageKiB }: TenantSpace, sign: 1 | -1): void {
   const { rows } = context.quotas;
+  rows.add(quotaRow, GAUGE.storage, sign * storageKiB);
   for (const session of context.sessions.values()) {
     if (session.tenant !== name) continue;
     rows.add(quotaRow, GAUGE.sessions, sign);
