@@ -203,6 +203,7 @@ export class MqttStage {
       ...{ start: unused, submit: () => undefined, now: () => 0, adopt: unused, acceptFrom: unused, connect: unused, openVirtual: unused },
       ...{
         pushVirtual: unused,
+        serveVirtual: unused,
         acknowledgeOutput: unused,
         closeVirtual: unused,
         takeSocket: unused,

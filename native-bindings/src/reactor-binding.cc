@@ -281,6 +281,11 @@ napi_value pushVirtualOf(Arguments& arguments, ReactorBinding* binding) {
   return toBoolean(arguments.env(), binding->reactor()->pushVirtual(*connection, bytes, static_cast<uint32_t>(length)));
 }
 
+napi_value serveVirtualOf(Arguments&, ReactorBinding* binding) {
+  binding->reactor()->turn();
+  return nullptr;
+}
+
 napi_value acknowledgeOutputOf(Arguments& arguments, ReactorBinding* binding) {
   Connection* connection = connectionAt(arguments, binding, 0);
   int64_t bytes = arguments.integer(1, 0, INT32_MAX);
@@ -373,7 +378,7 @@ napi_value outputBytesOfOf(Arguments& arguments, ReactorBinding* binding) {
 napi_value tickOf(Arguments& arguments, ReactorBinding* binding) { return toNumber(arguments.env(), binding->reactor()->tick()); }
 
 #define ROBUST_METHODS(X) \
-  X(start) X(close) X(submit) X(drain) X(adopt) X(connect) X(openVirtual) X(pushVirtual) X(acknowledgeOutput) X(closeVirtual) X(setList) \
+  X(start) X(close) X(submit) X(drain) X(adopt) X(connect) X(openVirtual) X(pushVirtual) X(serveVirtual) X(acknowledgeOutput) X(closeVirtual) X(setList) \
   X(registerSpace) X(unregisterSpace) X(internTopic) X(topicName) X(peerOf) X(outputBytesOf) X(tick)
 
 namespace methods {

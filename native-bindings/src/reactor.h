@@ -83,6 +83,8 @@ class Reactor {
   int64_t connect(const char* address, bool isV6, uint16_t port, const char* localAddress, const ConnectionOptions& options);
   int64_t openVirtual(const ConnectionOptions& options);
   bool pushVirtual(Connection& connection, const uint8_t* bytes, uint32_t length);
+  // Serves what is ready, unless a turn is under way.
+  void turn();
   void acknowledgeOutput(Connection& connection, uint32_t bytes);
   void closeVirtual(Connection& connection, int32_t reason);
 
@@ -118,7 +120,6 @@ class Reactor {
   static constexpr uint32_t pushBytesBeyondFrame = 4 * 1024 * 1024;
 
   // turn.cc: reading.
-  void turn();
   void pollSockets();
   bool runBatch();
   void serveReady(Connection& connection);

@@ -62,6 +62,7 @@ export interface NativeReactor {
     outputBytesMax: number,
   ): number | undefined;
   pushVirtual(connection: number, bytes: Uint8Array): boolean | undefined;
+  serveVirtual(): void;
   acknowledgeOutput(connection: number, bytes: number): void;
   closeVirtual(connection: number, reason: number): void;
   setList(list: number, connections: Int32Array, count: number): void;

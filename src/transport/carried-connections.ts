@@ -127,6 +127,11 @@ class Attachment implements Carried {
 
   onBytes(bytes: Uint8Array): void {
     if (this.#isDetached) return;
+    if (this.#isWaiting && !this.socket.canPause) {
+      // The loop reads all that the sockets have before our next turn: without this one a peer that is merely quick would outrun us.
+      this.#transport.serveVirtual();
+      if (this.#isDetached) return;
+    }
     if (!this.#isWaiting) {
       this.#push(bytes);
       return;

@@ -257,6 +257,8 @@ export interface Transport {
   openVirtual(options: ConnectionOptions, sink: VirtualSink): ConnectionId;
   /** Bytes from the peer of a virtual connection. Rows come in a turn of their own, soon. Returns false when it should be sent no more until `onReadable`. */
   pushVirtual(connection: ConnectionId, bytes: Uint8Array): boolean;
+  /** Serves what was pushed now instead of soon, if no turn is under way: for carriers that cannot pause. Not with commands unsubmitted. */
+  serveVirtual(): void;
   /** The peer of a virtual connection took so many of the bytes given to `onOutput`. */
   acknowledgeOutput(connection: ConnectionId, bytes: number): void;
   /** The peer of a virtual connection is gone; a `closed` row follows. */

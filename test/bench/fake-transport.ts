@@ -118,6 +118,7 @@ export class FakeTransport implements Transport {
   acceptFrom: Transport['acceptFrom'] = unused;
   openVirtual: Transport['openVirtual'] = unused;
   pushVirtual: Transport['pushVirtual'] = unused;
+  serveVirtual: Transport['serveVirtual'] = unused;
   acknowledgeOutput: Transport['acknowledgeOutput'] = unused;
   closeVirtual: Transport['closeVirtual'] = unused;
   peerOf: () => PeerAddress = unused;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLOSE, COUNTER, EVENT } from '../../src/transport/ports.js';
 import { PINGREQ, publish } from './mqtt-bytes.js';
-import { Probe } from './probe.js';
+import { OPTIONS, Probe } from './probe.js';
 import { type CreateUnderTest, withTransport } from './under-test.js';
 
 const QOS0 = { version: 4, qos: 0, retain: 0, duplicate: 0 } as const;
@@ -230,6 +230,30 @@ function pressureConformance(name: string, create: CreateUnderTest): void {
       transport.submit();
       const frames = (): number => probe.rowsOf(peer.connection, EVENT.publish).reduce((sum, row) => sum + row.count, 0);
       await probe.until(() => frames() === pushed && peer.readableCalls > 0, 'every message and a call to go on');
+    });
+  });
+
+  test(`${name}: serveVirtual serves what was pushed before it returns, and within a turn does nothing`, async () => {
+    await withTransport(create, {}, async ({ transport }) => {
+      let turns = 0;
+      let depth = 0;
+      transport.start(() => {
+        assert.equal(depth, 0, 'no turn within a turn');
+        depth += 1;
+        turns += 1;
+        transport.serveVirtual();
+        depth -= 1;
+      });
+      let readable = 0;
+      const sink = { onOutput: () => undefined, onReadable: () => (readable += 1), onClose: () => undefined };
+      const connection = transport.openVirtual(OPTIONS, sink);
+      const message = publish({ topic: 't', payload: 'm'.repeat(4000) });
+      for (let pushed = 0; pushed < 5000 && transport.pushVirtual(connection, message); pushed += 1);
+      assert.deepEqual([turns, readable], [0, 0]);
+      transport.serveVirtual();
+      assert.ok(turns > 0);
+      assert.equal(readable, 1);
+      assert.ok(transport.pushVirtual(connection, message), 'it takes more');
     });
   });
 

@@ -162,6 +162,10 @@ export class NativeTransport implements Transport {
     return this.#sinks[connection] === undefined || (this.#reactor.pushVirtual(connection, bytes) ?? false);
   }
 
+  serveVirtual(): void {
+    this.#reactor.serveVirtual();
+  }
+
   acknowledgeOutput(connection: ConnectionId, bytes: number): void {
     if (this.#sinks[connection] !== undefined) this.#reactor.acknowledgeOutput(connection, bytes);
   }

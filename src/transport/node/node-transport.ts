@@ -177,6 +177,10 @@ export class NodeTransport implements Transport {
     return carrier.mayPushMore();
   }
 
+  serveVirtual(): void {
+    this.#reactor.serve();
+  }
+
   acknowledgeOutput(connection: ConnectionId, bytes: number): void {
     const target = this.#reactor.table.find(connection);
     const carrier = virtualCarrierOf(target);

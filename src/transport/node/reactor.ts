@@ -54,6 +54,7 @@ export class Reactor {
   #used = 0;
   #isScheduled = false;
   #isFlushing = false;
+  #isInTurn = false;
   readonly #turnBound: () => void = () => this.#turn();
 
   constructor(options: ReactorOptions) {
@@ -226,8 +227,27 @@ export class Reactor {
     this.#schedule();
   }
 
+  /** A turn at once, unless one is under way. */
+  serve(): void {
+    if (!this.#isInTurn && this.#onTurn !== null) this.#rounds();
+  }
+
   #turn(): void {
     this.#isScheduled = false;
+    this.#rounds();
+    if (this.#ready.length > 0) this.#schedule();
+  }
+
+  #rounds(): void {
+    this.#isInTurn = true;
+    try {
+      this.#runRounds();
+    } finally {
+      this.#isInTurn = false;
+    }
+  }
+
+  #runRounds(): void {
     for (let round = 0; round < ROUNDS_MAX && this.#ready.length > 0 && !this.isClosed; round += 1) {
       this.batch.count = 0;
       this.#used = 0;
@@ -238,7 +258,6 @@ export class Reactor {
       this.#onTurn?.(this.batch.count);
       this.submit();
     }
-    if (this.#ready.length > 0) this.#schedule();
   }
 
   #fillBatch(): void {
