@@ -281,11 +281,6 @@ napi_value pushVirtualOf(Arguments& arguments, ReactorBinding* binding) {
   return toBoolean(arguments.env(), binding->reactor()->pushVirtual(*connection, bytes, static_cast<uint32_t>(length)));
 }
 
-napi_value serveVirtualOf(Arguments&, ReactorBinding* binding) {
-  binding->reactor()->turn();
-  return nullptr;
-}
-
 napi_value acknowledgeOutputOf(Arguments& arguments, ReactorBinding* binding) {
   Connection* connection = connectionAt(arguments, binding, 0);
   int64_t bytes = arguments.integer(1, 0, INT32_MAX);
@@ -374,6 +369,8 @@ napi_value outputBytesOfOf(Arguments& arguments, ReactorBinding* binding) {
   Connection* connection = connectionAt(arguments, binding, 0);
   return connection == nullptr ? nullptr : toNumber(arguments.env(), connection->waiting);
 }
+
+napi_value serveVirtualOf(Arguments&, ReactorBinding* binding) { return binding->reactor()->turn(), nullptr; }
 
 napi_value tickOf(Arguments& arguments, ReactorBinding* binding) { return toNumber(arguments.env(), binding->reactor()->tick()); }
 
