@@ -184,10 +184,7 @@ export type ClaimVerdict = 'mine' | 'taken' | 'unowned';
 export type ClaimOutcome = Uint8Array | null | typeof REFUSED;
 
 /** A session that the journal has kept. */
-export interface RestoredSession {
-  readonly clientId: string;
-  readonly claimedAtMs: number;
-}
+export type RestoredSession = { readonly clientId: string; readonly claimedAtMs: number };
 
 /**
  * Which shard holds the session of a client identifier: exactly one. The registrar of an identifier is shard hash(clientId) mod shards;
@@ -210,6 +207,8 @@ export interface SessionDirectory {
   cancelClaim(ticket: number): void;
   /** State that arrived for a claim that was cancelled: the protocol keeps it as an offline session of this shard. */
   onOrphan: (clientId: string, state: Uint8Array) => void;
+  /** Set once by the protocol: sessions whose state went with a shard that died, not durable there, are here again as far as meant. @returns those. */
+  onReturn: (isMeant: (clientId: string, claimant: ShardId) => boolean) => readonly RestoredSession[];
   /** Set once by the protocol: what it restored of this session is outdated, because the process ended while it moved. It is dropped in silence. */
   onOutdated: (clientId: string) => void;
   /** At the start: sessions that this shard holds from before, and when they were claimed last. Told to every registrar, also that there are none. */
@@ -257,7 +256,8 @@ export type PeerMessage =
   | { readonly kind: 'release'; readonly clientId: string }
   /** `claimedAtMs`: of sessions that the journal has kept, when a connection had each of them last. Empty for those that are in use. */
   | { readonly kind: 'holds'; readonly clientIds: readonly string[]; readonly claimedAtMs: readonly number[] }
-  /** A later state of the session is on another shard. */
+  | { readonly kind: 'return'; readonly peer: ShardId }
+  /** A later state of the session is on another shard. (`return`: `peer` died, and who gave it what it had not kept has that again, and says so by `holds`.) */
   | { readonly kind: 'outdated'; readonly clientId: string }
   | ExclusiveMessage
   | { readonly kind: 'durable-add'; readonly ticket: number; readonly filter: string }

@@ -42,11 +42,14 @@ export class RetainedRelay {
   /** In order of the tickets, for tickets only grow. */
   readonly #sent: Map<number, SentRetain> = new Map();
   #deferred: Deferred[] = [];
+  /** How often each peer was replaced: a successor did not ask what its predecessor asked. */
+  readonly #lives: Uint32Array;
   #ticketLast = 0;
 
   constructor(links: RelayLinks, store: RetainedStore) {
     this.#links = links;
     this.#store = store;
+    this.#lives = new Uint32Array(links.shardCount);
   }
 
   /** Retained messages that their owners have not confirmed. */
@@ -69,7 +72,10 @@ export class RetainedRelay {
 
   /** A peer brings a message that this shard owns. */
   onRetain(from: ShardId, ticket: number, topic: string, message: StoredMessage | null): void {
-    this.#keep(topic, message, (status) => this.#links.post(from, { kind: 'retained', ticket, status }));
+    const life = this.#lives[from];
+    this.#keep(topic, message, (status) => {
+      if (this.#lives[from] === life) this.#links.post(from, { kind: 'retained', ticket, status });
+    });
   }
 
   onRetained(from: ShardId, ticket: number, status: RetainStatus): void {
@@ -88,6 +94,7 @@ export class RetainedRelay {
 
   /** The messages it owned are gone; those it had not confirmed are sent to its successor. Its own questions need no answer. */
   onPeerReplaced(peer: ShardId): void {
+    this.#lives[peer] += 1;
     this.#deferred = this.#deferred.filter((deferred) => deferred.to !== peer);
     for (const [ticket, sent] of this.#sent) {
       if (sent.owner === peer) this.#links.post(peer, { kind: 'retain', ticket, topic: sent.topic, message: sent.message });

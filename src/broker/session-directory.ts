@@ -40,6 +40,7 @@ export class ShardDirectory implements SessionDirectory {
   judgeClaim: SessionDirectory['judgeClaim'] = () => 'mine';
   onOrphan: SessionDirectory['onOrphan'] = failUnset;
   onOutdated: SessionDirectory['onOutdated'] = failUnset;
+  onReturn: SessionDirectory['onReturn'] = () => [];
   readonly #links: DirectoryLinks;
   readonly #claims: Map<number, WaitingClaim> = new Map();
   readonly #held: Set<string> = new Set();
@@ -140,6 +141,14 @@ export class ShardDirectory implements SessionDirectory {
     }
   }
 
+  /** A shard died. Sessions that it was given by us are ours again, unless it had kept them. */
+  onReturnAsked(registrar: ShardId, peer: ShardId): void {
+    const returned = this.onReturn((clientId, claimant) => claimant === peer && this.#registrarOf(clientId) === registrar);
+    for (const { clientId } of returned) this.#held.add(clientId);
+    const clientIds = returned.map(({ clientId }) => clientId);
+    this.#links.post(registrar, { kind: 'holds', clientIds, claimedAtMs: returned.map(({ claimedAtMs }) => claimedAtMs) });
+  }
+
   onOutdatedHere(clientId: string): void {
     if (this.#held.delete(clientId)) this.onOutdated(clientId);
   }
@@ -159,9 +168,12 @@ export class ShardDirectory implements SessionDirectory {
       surrender.followers.length = 0;
       if (!surrender.discard) this.#held.add(surrender.clientId);
     }
-    const clientIds: string[] = [];
+    // State that was under way to or from the dead one. In one message with the rest: after it nobody waits for us.
+    const returned = this.onReturn((clientId) => this.#registrarOf(clientId) === peer);
+    const clientIds = returned.map(({ clientId }) => clientId);
     for (const clientId of this.#held) if (this.#registrarOf(clientId) === peer) clientIds.push(clientId);
-    this.#links.post(peer, { kind: 'holds', clientIds, claimedAtMs: [] });
+    for (const { clientId } of returned) this.#held.add(clientId);
+    this.#links.post(peer, { kind: 'holds', clientIds, claimedAtMs: returned.map(({ claimedAtMs }) => claimedAtMs) });
 
     for (const [ticket, claim] of this.#claims) {
       const { clientId, owner, discard } = claim;

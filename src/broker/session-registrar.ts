@@ -57,6 +57,10 @@ interface LateSurrender {
  *      |<----- claimed -----|
  *      :                    |<----- release -----|    (the session ended)
  *
+ * When a shard dies, the sessions that it had been given and had not made durable are where they came from:
+ *
+ *   registrar ---- return ----> all others ---- holds ----> registrar
+ *
  * Claims of one identifier are served one after another. A grant needs no answer: what the registrar sends next to the same
  * shard comes after it. Every state changes before anything is posted, for a post to this very shard may come back at once.
  */
@@ -146,7 +150,7 @@ export class SessionRegistrar {
   onPeerReplaced(peer: ShardId): void {
     // Its successor has the sessions that the journal has, and will say so.
     if (this.#awaitsPeers) {
-      this.#awaited.add(peer);
+      for (let shard = 0; shard < this.#links.shardCount; shard += 1) this.#awaited.add(shard);
       this.#awaitedUntilMs = this.#nowMs + HOLDS_TIMEOUT_MS;
     }
     for (const [clientId, holder] of this.#holders) if (holder === peer) this.#holders.delete(clientId);
@@ -164,6 +168,9 @@ export class SessionRegistrar {
       if (this.#awaitsPeers) this.#askAgain(contest, transfer);
       else this.#finishTransfer(contest, null);
     }
+    // What was on its way to the dead one its successor has only if it was durable there.
+    if (this.#awaitsPeers)
+      for (let shard = 0; shard < this.#links.shardCount; shard += 1) if (shard !== peer) this.#links.post(shard, { kind: 'return', peer });
   }
 
   /** The session is another principal's: its holder keeps it, and the next in the queue is asked about. */

@@ -324,6 +324,9 @@ export class ShardBroker<S> implements Broker<S> {
       case 'release':
         this.#registrar.onRelease(from, message.clientId);
         return;
+      case 'return':
+        this.directory.onReturnAsked(from, message.peer);
+        return;
       case 'outdated':
         this.directory.onOutdatedHere(message.clientId);
         return;
@@ -374,12 +377,13 @@ export class ShardBroker<S> implements Broker<S> {
     this.#interest.forget(peer);
     this.#groups.forgetPeer(peer);
     this.#version += 1;
-    this.directory.onPeerReplaced(peer);
     this.exclusive.onPeerReplaced(peer);
-    this.#registrar.onPeerReplaced(peer);
     this.#retained.onPeerReplaced(peer);
     this.#rounds.onPeerReplaced(peer, this.#announcedFilters());
     this.durable.onPeerReplaced(peer);
     this.queues.onPeerReplaced(peer);
+    // Last: sessions that come back ask the successor for themselves.
+    this.directory.onPeerReplaced(peer);
+    this.#registrar.onPeerReplaced(peer);
   }
 }

@@ -110,6 +110,7 @@ const PEER_MESSAGE_KINDS: Readonly<Record<PeerMessage['kind'], true>> = {
   claimed: true,
   release: true,
   holds: true,
+  return: true,
   outdated: true,
   'exclusive-claim': true,
   'exclusive-claimed': true,

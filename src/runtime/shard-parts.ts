@@ -137,6 +137,7 @@ export function buildShard(handOver: ShardHandOver, catalogue: ThreadCatalogue, 
     log.info('shard.peer-replaced', 'another shard was replaced', { peer });
     mqtt.onPeerReplaced(peer);
     tellBroker(peer);
+    mqtt.onSessionsReturned(peer);
   };
   links.onRun = (from, run) => mqtt.onForwarded(from, run);
   links.onAppend = (from, request) => mqtt.onAppend(from, request);

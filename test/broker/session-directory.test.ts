@@ -210,6 +210,26 @@ test('session directory: a new registrar that is not told what its peers hold se
   assert.equal(sessionOf(node, clientId).shard, 1);
 });
 
+for (const registrar of [0, 1]) {
+  test(`session directory: a session whose new shard dies before it is durable there is back where it was (registrar ${registrar})`, () => {
+    const node = new SimulatedNode(2, new SeededRandom(1), false, undefined, true);
+    node.settle();
+    const clientId = clientOf(registrar, 2);
+    node.sessions[0].keepsGiven = true;
+    connect(node, 0, clientId);
+    node.settle();
+    const first = sessionOf(node, clientId);
+    connect(node, 1, clientId);
+    node.settle();
+    assert.deepEqual(sessionOf(node, clientId), { shard: 1, token: first.token });
+    node.replace(1);
+    const again = connect(node, 1, clientId);
+    node.settle();
+    assert.ok(again.done);
+    assert.deepEqual(sessionOf(node, clientId), { shard: 1, token: first.token }, 'whoever claims next has it, as it was');
+  });
+}
+
 test('session directory: a session that ends in place while its own shard’s claim is being granted is still registered afterwards', () => {
   const node = new SimulatedNode(2, new SeededRandom(1));
   const clientId = clientOf(1, 2);

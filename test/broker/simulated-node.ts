@@ -38,6 +38,9 @@ export interface NodeLimits {
 export class FakeSessions {
   readonly tokens: Map<string, string> = new Map();
   readonly orphans: string[] = [];
+  /** What was given to another shard, which never makes it durable. */
+  readonly given: Map<string, { readonly token: string; readonly claimant: ShardId }> = new Map();
+  keepsGiven = false;
   /** Answers the protocol has not given yet; null: it answers at once. */
   readonly delayed: (() => void)[] | null;
   readonly #broker: ShardBroker<Subscriber>;
@@ -50,9 +53,25 @@ export class FakeSessions {
       const token = this.tokens.get(clientId);
       let state: Uint8Array | null = null;
       if (discard || claimant !== broker.shard) this.tokens.delete(clientId);
-      if (!discard && claimant !== broker.shard && token !== undefined) state = new TextEncoder().encode(token);
+      if (!discard && claimant !== broker.shard && token !== undefined) {
+        state = new TextEncoder().encode(token);
+        if (this.keepsGiven) this.given.set(clientId, { token, claimant });
+      }
       if (this.delayed === null) answer(state);
       else this.delayed.push(() => answer(state));
+    };
+    broker.directory.onReturn = (isMeant) => {
+      const returned: { clientId: string; claimedAtMs: number }[] = [];
+      for (const [clientId, { token, claimant }] of this.given) {
+        if (!isMeant(clientId, claimant) || this.tokens.has(clientId)) continue;
+        this.given.delete(clientId);
+        this.tokens.set(clientId, token);
+        returned.push({ clientId, claimedAtMs: 1 });
+      }
+      return returned;
+    };
+    broker.directory.onOutdated = (clientId) => {
+      this.tokens.delete(clientId);
     };
     broker.directory.onOrphan = (clientId, state) => {
       assert.ok(!this.tokens.has(clientId), 'an orphan comes where no session is');
@@ -119,13 +138,14 @@ export class SimulatedNode {
     random: SeededRandom,
     isSlow = false,
     limits: NodeLimits = { subscriptionsMax: 100, retained: { messagesMax: 1000, bytesMax: 0, payloadBytesMax: 0, expiryMs: 0 } },
+    isDurable = false,
   ) {
     this.shardCount = shardCount;
     this.#random = random;
     this.#limits = limits;
     this.#isSlow = isSlow;
     this.#queues = Array.from({ length: shardCount * shardCount }, () => []);
-    for (let shard = 0; shard < shardCount; shard += 1) this.#start(shard, false);
+    for (let shard = 0; shard < shardCount; shard += 1) this.#start(shard, isDurable);
   }
 
   /** A shard dies with all it knew and all that was on the way from and to it; its peers learn of it one by one. */
@@ -191,7 +211,8 @@ export class SimulatedNode {
     return this.brokers.filter((broker) => broker.directory.holds(clientId)).map((broker) => broker.shard);
   }
 
-  #start(shard: ShardId, replacesDead: boolean): void {
+  /** @param awaitsHolds it has sessions from before, or may have: here it says that it has none. */
+  #start(shard: ShardId, awaitsHolds: boolean): void {
     const links = new SimulatedLinks(shard, this.shardCount, (to, message) => {
       if (this.#links[shard] === links) this.#cross(shard, to, message);
     });
@@ -201,11 +222,11 @@ export class SimulatedNode {
       clock: { nowMs: () => this.nowMs },
       limits: this.#limits,
       hashSeed: shard + 1,
-      awaitsHolds: replacesDead,
+      awaitsHolds,
     });
     this.brokers[shard] = broker;
     this.sessions[shard] = new FakeSessions(broker, this.#isSlow);
-    if (replacesDead) broker.directory.announce([]);
+    if (awaitsHolds) broker.directory.announce([]);
   }
 
   /** What is sent to a successor the sender has not heard of goes into the dead shard's ring. */

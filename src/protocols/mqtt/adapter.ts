@@ -18,7 +18,7 @@ import { publishDue } from './delayed/publish-due.js';
 import { deliver, deliverToMember } from './deliver.js';
 import { relocateFilters } from './durable/life.js';
 import { onLogOwnerReplaced, onQueueMessage, serveAgain } from './durable/messages.js';
-import { restoreSessions } from './durable/restore.js';
+import { restoreSessions, takeBackSessions } from './durable/restore.js';
 import { persistRetained, restoreRetained } from './durable/retained-log.js';
 import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js';
 import { endBanned, endByTenant, endExpired, onIdentityChanged } from './entry-checks.js';
@@ -50,14 +50,13 @@ import { goOnWithRetained } from './retained-replay.js';
 import type { RewriteSettings } from './rewrite/rewrite-rule.js';
 import { compileRewrites } from './rewrite/rewrite-rules.js';
 import { onRightsChanged } from './rights.js';
-import { keepSession, onDeadline, scheduleExpiry } from './session-end.js';
-import { decodeSessionState, restoreSubscriptions } from './session-state.js';
+import { onDeadline } from './session-end.js';
 import { tellReady } from './shared/claims.js';
-import { onQueueOwnerReplaced } from './shared/membership.js';
+import { claimFromSuccessor, onQueueOwnerReplaced } from './shared/membership.js';
 import { MqttQueueHost } from './shared/queue-host.js';
 import { currentValues } from './sys/current-values.js';
 import { publishServerMessage, type ServerMessage } from './sys/server-message.js';
-import { dropOutdated, judgeClaim, onSurrender } from './take-over.js';
+import { dropOutdated, judgeClaim, keepOrphan, onSurrender } from './take-over.js';
 import type { TenantFacts } from './tenant-space.js';
 import { releaseJournal, releaseLink, releaseStalled } from './throttle.js';
 import { setTraces } from './trace/set-traces.js';
@@ -100,13 +99,8 @@ export class MqttEngine implements ProtocolEngine {
     parts.broker.directory.onSurrender = (clientId, discard, claimant, answer) => onSurrender(context, clientId, discard, claimant, answer);
     parts.broker.directory.judgeClaim = (clientId, owner) => judgeClaim(context, clientId, owner);
     parts.broker.directory.onOutdated = (clientId) => dropOutdated(context, clientId);
-    parts.broker.directory.onOrphan = (clientId, state) => {
-      // Its new connection went away while the session moved: it waits here for the next one.
-      const moved = decodeSessionState(context, clientId, state);
-      keepSession(context, moved.session);
-      restoreSubscriptions(context, moved, () => {});
-      scheduleExpiry(context, moved.session);
-    };
+    parts.broker.directory.onReturn = (isMeant) => takeBackSessions(context, isMeant);
+    parts.broker.directory.onOrphan = (clientId, state) => keepOrphan(context, clientId, state);
     parts.broker.exclusive.onLost = (filter, key) => onExclusiveLost(context, filter, key);
     context.onQueueShort = (session) => {
       goOnWithRetained(context, session);
@@ -327,6 +321,11 @@ export class MqttEngine implements ProtocolEngine {
     onReplayOwnerReplaced(this.#context, peer);
     onQueueOwnerReplaced(this.#context, peer);
     releaseLink(this.#context, peer);
+  }
+
+  /** After the broker knows too: sessions that were on their way to the dead shard are here again. */
+  onSessionsReturned(peer: ShardId): void {
+    claimFromSuccessor(this.#context, peer);
   }
 
   onTick(nowMs: number): void {

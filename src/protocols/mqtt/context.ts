@@ -19,7 +19,7 @@ import {
   type ShardId,
 } from '../../broker/ports.js';
 import type { NodeQuotas } from '../../broker/quotas/ports.js';
-import type { CommitNumber, GroupId, GroupLog, Journal, PartitionLog } from '../../journal/ports.js';
+import type { CommitNumber, GroupId, Journal, PartitionLog } from '../../journal/ports.js';
 import type { ShardMetrics } from '../../telemetry/metrics/shard-metrics.js';
 import type { CommandSink, ConnectionId, ListId, Transport } from '../../transport/ports.js';
 import type { OriginOf } from '../ports.js';
@@ -29,6 +29,7 @@ import type { MqttConnection } from './connection.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import type { SentDelay } from './delayed/on-delayed-publish.js';
 import { FrameMemories } from './durable/frame-memory.js';
+import type { MovingSession } from './durable/life.js';
 import { PullAnswer } from './durable/serve-pull.js';
 import type { HeldSends } from './durable/turn.js';
 import { RecentEvents } from './explain/recent-events.js';
@@ -235,7 +236,7 @@ export class MqttContext {
     new Map();
   readonly releases: Map<number, { readonly owner: ShardId; readonly question: QueueMessage; readonly done: () => void }> = new Map();
   /** Sessions that another shard is taking over, by uid. */
-  readonly moving: Map<number, { readonly clientId: string; readonly home: GroupLog; readonly filters: readonly string[] }> = new Map();
+  readonly moving: Map<number, MovingSession> = new Map();
   isDraining = false;
   /** Work that can wait, in pieces that are short: see `later`. */
   readonly spare: (() => void)[] = [];

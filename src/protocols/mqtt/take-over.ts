@@ -6,8 +6,8 @@ import { endConnection } from './close.js';
 import { REASON } from './constants.js';
 import type { MqttContext } from './context.js';
 import { leaveDurable, onSessionMoved } from './durable/life.js';
-import { endSession } from './session-end.js';
-import { encodeSessionState } from './session-state.js';
+import { endSession, keepSession, scheduleExpiry } from './session-end.js';
+import { decodeSessionState, encodeSessionState, restoreSubscriptions } from './session-state.js';
 
 /**
  * Another connection claims a session of this shard (MQTT-3.1.4-3): its connection here hears 0x8E and goes. A session that outlives its
@@ -42,10 +42,18 @@ export function onSurrender(
   }
   session.isMoving = true;
   const state = encodeSessionState(context, session);
-  leaveDurable(context, session);
+  leaveDurable(context, session, claimant);
   session.pendingWill = null; // The client is back: its will is not due.
   endSession(context, session);
   answer(state);
+}
+
+/** Its new connection went away while the session moved: it waits here for the next one. */
+export function keepOrphan(context: MqttContext, clientId: string, state: Uint8Array): void {
+  const moved = decodeSessionState(context, clientId, state);
+  keepSession(context, moved.session);
+  restoreSubscriptions(context, moved, () => {});
+  scheduleExpiry(context, moved.session);
 }
 
 /**
@@ -69,7 +77,7 @@ export function dropOutdated(context: MqttContext, clientId: string): void {
   if (session === undefined || session.durable === null) return;
   session.isLeaving = true;
   session.isMoving = true;
-  leaveDurable(context, session);
+  leaveDurable(context, session, context.broker.shard);
   session.pendingWill = null;
   endSession(context, session);
   onSessionMoved(context, session.durable.uid);

@@ -1,5 +1,5 @@
-import type { SubscribeRequest } from '../../../broker/ports.js';
-import type { GroupId, Sequence } from '../../../journal/ports.js';
+import type { ShardId, SubscribeRequest } from '../../../broker/ports.js';
+import type { GroupId, GroupLog, Sequence } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import type { MqttSession } from '../session.js';
 import { joinShared } from '../shared/membership.js';
@@ -161,12 +161,20 @@ export function dropTransient(context: MqttContext, session: MqttSession): void 
   deleteRows(context.journal.sessionGroups[0], session.key);
 }
 
+/** A session that went to another shard, whose rows are still here too. */
+export interface MovingSession {
+  readonly clientId: string;
+  readonly claimant: ShardId;
+  readonly home: GroupLog;
+  readonly filters: readonly string[];
+}
+
 /** The session moves to another shard; until that one has its rows, ours stay, and so do the indexes. */
-export function leaveDurable(context: MqttContext, session: MqttSession): void {
+export function leaveDurable(context: MqttContext, session: MqttSession, claimant: ShardId): void {
   const { durable } = session;
   if (durable === null) return;
   forgetPulls(context, durable);
-  context.moving.set(durable.uid, { clientId: session.key, home: durable.home, filters: [...durable.filters.keys()] });
+  context.moving.set(durable.uid, { clientId: session.key, claimant, home: durable.home, filters: [...durable.filters.keys()] });
 }
 
 export function onSessionMoved(context: MqttContext, uid: number): void {

@@ -1,14 +1,15 @@
 import { splitSessionKey } from '../../../base/tenant-names.js';
-import type { RestoredSession } from '../../../broker/ports.js';
+import type { RestoredSession, ShardId } from '../../../broker/ports.js';
 import type { GroupLog } from '../../../journal/ports.js';
 import type { MqttContext } from '../context.js';
 import { restoreExclusive } from '../exclusive.js';
 import { MqttSession } from '../session.js';
 import { keepSession, scheduleExpiry, scheduleWill } from '../session-end.js';
+import { claimShared } from '../shared/claims.js';
 import { joinShared } from '../shared/membership.js';
 import { DurableSession } from './durable-session.js';
 import { isKept, resumeFilters } from './life.js';
-import { deleteRows, readProgress, readSessions, type SessionRow, TRANSIENT } from './rows.js';
+import { deleteRows, readProgress, readSession, readSessions, type SessionRow, TRANSIENT } from './rows.js';
 import { noteRecord } from './turn.js';
 
 /** The start: sessions that the journal has are here again, off line. @returns what the session directory needs to know. `done` when their filters are known everywhere. */
@@ -34,6 +35,28 @@ export function restoreSessions(context: MqttContext, done: () => void): Restore
       restored.push({ clientId, claimedAtMs: row.claimedAtMs });
     }
   settle();
+  return restored;
+}
+
+/**
+ * Sessions that went to a shard that died are here again as far as they are meant, as our rows have them: no client had heard of the other shard
+ * before its rows were durable. If they were, its successor has a later state, and ours is dropped as outdated.
+ */
+export function takeBackSessions(context: MqttContext, isMeant: (clientId: string, claimant: ShardId) => boolean): RestoredSession[] {
+  const restored: RestoredSession[] = [];
+  for (const [uid, { clientId, claimant, home, filters }] of [...context.moving]) {
+    if (!isMeant(clientId, claimant) || context.sessions.has(clientId)) continue;
+    const row = readSession(home, clientId);
+    if (row?.uid !== uid) continue;
+    context.moving.delete(uid);
+    // Its will was that of a connection whose client came back.
+    restoreSession(context, home, clientId, { ...row, will: null }, () => {
+      for (const filter of filters) context.broker.durable.remove(filter); // As of before the move: there is one more by now.
+      const session = context.sessions.get(clientId);
+      if (session?.durable?.uid === uid) claimShared(context, session, context.shards, false);
+    });
+    restored.push({ clientId, claimedAtMs: row.claimedAtMs });
+  }
   return restored;
 }
 

@@ -188,6 +188,10 @@ export function onQueueOwnerReplaced(context: MqttContext, owner: ShardId): void
       }
     if (!isAsked) context.broker.sendQueueMessage(owner, join);
   }
+}
+
+/** What sessions have of the queues of an owner that was replaced, also those that came back from the dead shard. Then it may begin to give. */
+export function claimFromSuccessor(context: MqttContext, owner: ShardId): void {
   for (const session of context.sessions.values()) claimShared(context, session, [owner], true);
   context.doneLines.flush();
   context.broker.sendQueueMessage(owner, { kind: 'shared-ready' });
