@@ -6,7 +6,7 @@ import { groupOf, type JournalShape, shardOf } from '../journal/placement.js';
 import type { StreamId } from '../journal/ports.js';
 import type { Command, CommandOutcome } from '../metadata/catalogue/commands.js';
 import type { CatalogueReader } from '../metadata/ports.js';
-import type { SessionPosition, SessionSummary } from '../protocols/mqtt/inspection.js';
+import type { SessionPosition, SessionSummary } from '../protocols/mqtt/operator/inspection.js';
 import type { StreamSettings } from '../settings/journal-schema.js';
 import type { AskedNode } from './answers/answerer.js';
 import type { Enquiries } from './enquiries.js';

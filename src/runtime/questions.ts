@@ -1,7 +1,7 @@
 import type { ShardId } from '../broker/ports.js';
 import type { StreamDefinition } from '../broker/streams/definition.js';
 import type { GroupId, JournalState, Offset, StreamId } from '../journal/ports.js';
-import type { Backlog, SessionDetails, SessionPosition, SessionSummary } from '../protocols/mqtt/inspection.js';
+import type { Backlog, SessionDetails, SessionPosition, SessionSummary } from '../protocols/mqtt/operator/inspection.js';
 import type { OperatorQuestionName } from '../protocols/mqtt/operator/questions.js';
 import type { StreamSettings } from '../settings/journal-schema.js';
 import type { ClusterQuestion } from './metadata-orders.js';

@@ -24,6 +24,12 @@ import { onRowsCommitted, writeLateProgress, writeRows } from './durable/turn.js
 import { endBanned, endByTenant, endExpired, onIdentityChanged } from './entry-checks.js';
 import { onExclusiveLost } from './exclusive.js';
 import { onRows } from './hot-path.js';
+import { CONNECT_BYTES_MAX } from './limits.js';
+import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
+import { countInTenant, countTenant } from './metering/entry.js';
+import { releaseMetered } from './metering/release.js';
+import { measureStorage } from './metering/storage.js';
+import { redirectionOf } from './offer.js';
 import {
   type Backlog,
   countBacklogs,
@@ -33,13 +39,7 @@ import {
   type SessionPosition,
   type SessionSummary,
   showSession,
-} from './inspection.js';
-import { CONNECT_BYTES_MAX } from './limits.js';
-import { onAppend, onAppended, onCommitFailed, onCommitted, onOwnerReplaced } from './log-publish.js';
-import { countInTenant, countTenant } from './metering/entry.js';
-import { releaseMetered } from './metering/release.js';
-import { measureStorage } from './metering/storage.js';
-import { redirectionOf } from './offer.js';
+} from './operator/inspection.js';
 import { answerOperator, type OperatorQuestionName } from './operator/questions.js';
 import { watchOverload } from './overload.js';
 import { groupOfOne, planOf } from './plan.js';

@@ -1,16 +1,16 @@
-import { matchesGlob } from '../../base/glob.js';
-import { plainFilter } from '../../base/tenant-names.js';
-import type { ShardId, SubscribeRequest } from '../../broker/ports.js';
-import type { GroupId, Sequence } from '../../journal/ports.js';
-import { endConnection } from './close.js';
-import { REASON } from './constants.js';
-import type { MqttContext } from './context.js';
-import type { DurableSession } from './durable/durable-session.js';
-import { wantedOf } from './durable/serve-pull.js';
-import { whenDurable } from './durable/turn.js';
-import { FirstKeys } from './operator/first-keys.js';
-import { EXPIRY_NEVER, type MqttSession } from './session.js';
-import { endSession } from './session-end.js';
+import { matchesGlob } from '../../../base/glob.js';
+import { plainFilter } from '../../../base/tenant-names.js';
+import type { ShardId, SubscribeRequest } from '../../../broker/ports.js';
+import type { GroupId, Sequence } from '../../../journal/ports.js';
+import { endConnection } from '../close.js';
+import { REASON } from '../constants.js';
+import type { MqttContext } from '../context.js';
+import type { DurableSession } from '../durable/durable-session.js';
+import { wantedOf } from '../durable/serve-pull.js';
+import { whenDurable } from '../durable/turn.js';
+import { EXPIRY_NEVER, type MqttSession } from '../session.js';
+import { endSession } from '../session-end.js';
+import { FirstKeys } from './first-keys.js';
 
 /* What an operator sees of the sessions of this shard, and the end of one by his hand. */
 
