@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js';
 import type { GroupId, Sequence } from '../journal/ports.js';
-import type { PeerMessage, ShardId } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import type { ShardId } from './ports.js';
 import { TopicTrie } from './topic-trie.js';
 
 /** Groups with the sequence that their next record gets at least. */

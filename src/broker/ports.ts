@@ -8,9 +8,9 @@
 import type { GroupId, PartitionSettings, Sequence, StreamId } from '../journal/ports.js';
 import type { DelayMessage } from './delayed/ports.js';
 import type { DurableFilters, GroupPositions } from './durable-filters.js';
-import type { ExclusiveMessage, ExclusiveTopics } from './exclusive-topics.js';
+import type { ExclusiveTopics } from './exclusive-topics.js';
+import type { PeerMessage } from './peer-messages.js';
 import type { ReplayMessage } from './replay/ports.js';
-import type { PageMessage } from './retained-pages.js';
 import type { SharedChoice, SharedPolicy, SharedQueueMessage, SharedQueueOwner } from './shared/ports.js';
 
 export type ShardId = number;
@@ -184,7 +184,10 @@ export type ClaimVerdict = 'mine' | 'taken' | 'unowned';
 export type ClaimOutcome = Uint8Array | null | typeof REFUSED;
 
 /** A session that the journal has kept. */
-export type RestoredSession = { readonly clientId: string; readonly claimedAtMs: number };
+export interface RestoredSession {
+  readonly clientId: string;
+  readonly claimedAtMs: number;
+}
 
 /**
  * Which shard holds the session of a client identifier: exactly one. The registrar of an identifier is shard hash(clientId) mod shards;
@@ -216,54 +219,6 @@ export interface SessionDirectory {
   /** The session ended; nobody holds the identifier now. Ignored if this shard does not hold it. */
   release(clientId: string): void;
 }
-
-/** Messages between the brokers of two shards. Small, rare; encoded by msgpackr in runtime/envelope.ts. */
-export type PeerMessage =
-  | {
-      readonly kind: 'interest-add';
-      /** 0: no answer is wanted. */
-      readonly ticket: number;
-      readonly filter: string;
-      readonly wantsRetained: boolean;
-      /** Of a shared subscription: how many members it has there, and what that shard calls the group. 0 for others. */
-      readonly members: number;
-      readonly group: number;
-    }
-  | {
-      readonly kind: 'interest-added';
-      readonly ticket: number;
-      readonly retained: readonly StoredMessage[];
-      readonly next: RetainedPlace | null;
-    }
-  | PageMessage
-  | { readonly kind: 'interest-remove'; readonly filter: string }
-  /** Of groups by the receiver's number: how many members of the sender are free, and how many messages they have in hand. */
-  | { readonly kind: 'shared-loads'; readonly loads: readonly (readonly [group: number, free: number, load: number])[] }
-  | { readonly kind: 'retain'; readonly ticket: number; readonly topic: string; readonly message: StoredMessage | null }
-  | { readonly kind: 'retained'; readonly ticket: number; readonly status: 'stored' | 'quota-exceeded' }
-  | { readonly kind: 'claim'; readonly ticket: number; readonly clientId: string; readonly owner: string; readonly discard: boolean }
-  | {
-      readonly kind: 'surrender';
-      readonly ticket: number;
-      readonly clientId: string;
-      /** Of the claimant; null: the registrar itself wants it gone. */
-      readonly owner: string | null;
-      readonly discard: boolean;
-      readonly claimant: ShardId;
-    }
-  | { readonly kind: 'surrendered'; readonly ticket: number; readonly clientId: string; readonly outcome: ClaimOutcome }
-  | { readonly kind: 'claimed'; readonly ticket: number; readonly clientId: string; readonly outcome: ClaimOutcome }
-  | { readonly kind: 'release'; readonly clientId: string }
-  /** `claimedAtMs`: of sessions that the journal has kept, when a connection had each of them last. Empty for those that are in use. */
-  | { readonly kind: 'holds'; readonly clientIds: readonly string[]; readonly claimedAtMs: readonly number[] }
-  | { readonly kind: 'return'; readonly peer: ShardId }
-  /** A later state of the session is on another shard. (`return`: `peer` died, and who gave it what it had not kept has that again, and says so by `holds`.) */
-  | { readonly kind: 'outdated'; readonly clientId: string }
-  | ExclusiveMessage
-  | { readonly kind: 'durable-add'; readonly ticket: number; readonly filter: string }
-  | { readonly kind: 'durable-added'; readonly ticket: number; readonly positions: GroupPositions }
-  | { readonly kind: 'durable-remove'; readonly filter: string }
-  | QueueMessage;
 
 /** Filters of a session, and from where on in groups where it is still before that. */
 export type FilterPositions = readonly (readonly [filter: string, since: GroupPositions])[];

@@ -1,5 +1,6 @@
 import { tenantOf } from '../base/tenant-names.js';
-import type { PeerMessage, RetainedPlace, ShardId, StoredMessage } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import type { RetainedPlace, ShardId, StoredMessage } from './ports.js';
 import { type RetainedLimits, RetainedStore } from './retained.js';
 import { RetainedPages } from './retained-pages.js';
 import { type RelayLinks, RetainedRelay, type RetainStatus } from './retained-relay.js';

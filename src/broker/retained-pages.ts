@@ -1,4 +1,5 @@
-import type { PeerMessage, RetainedPlace, ShardId, StoredMessage } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import type { RetainedPlace, ShardId, StoredMessage } from './ports.js';
 import type { RetainedStore } from './retained.js';
 
 /** What one question brings at most, and how much of the store it looks at: about a millisecond. */

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
-import type { PeerMessage, ShardId, StoredMessage } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import type { ShardId, StoredMessage } from './ports.js';
 import type { RetainedStore } from './retained.js';
 
 export type RetainStatus = 'stored' | 'quota-exceeded';

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js';
 import { ownerOf } from './level-hash.js';
-import { type ClaimOutcome, type PeerMessage, REFUSED, type RestoredSession, type SessionDirectory, type ShardId } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import { type ClaimOutcome, REFUSED, type RestoredSession, type SessionDirectory, type ShardId } from './ports.js';
 
 export interface DirectoryLinks {
   readonly self: ShardId;

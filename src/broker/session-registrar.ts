@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
-import { type ClaimOutcome, type PeerMessage, REFUSED, type ShardId } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import { type ClaimOutcome, REFUSED, type ShardId } from './ports.js';
 
 /** A holder that has not answered by then is passed over: its session counts as ended, and what it sends later is dropped. */
 const SURRENDER_TIMEOUT_MS = 10_000;

@@ -5,11 +5,11 @@ import { DurableFilters } from './durable-filters.js';
 import { ExclusiveTopics } from './exclusive-topics.js';
 import { Interest } from './interest.js';
 import { ownerOf } from './level-hash.js';
+import type { PeerMessage } from './peer-messages.js';
 import type {
   Broker,
   LogTarget,
   PeerLinks,
-  PeerMessage,
   QueueMessage,
   Receiver,
   RetainedPlace,

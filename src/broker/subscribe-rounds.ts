@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
-import type { PeerMessage, RetainedPlace, ShardId, StoredMessage, SubscribeResult, SubscribeStatus } from './ports.js';
+import type { PeerMessage } from './peer-messages.js';
+import type { RetainedPlace, ShardId, StoredMessage, SubscribeResult, SubscribeStatus } from './ports.js';
 
 /** The ticket of a message that wants no answer. */
 export const NO_ANSWER = 0;

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { assert } from '../base/assert.js';
-import type { PeerMessage } from '../broker/ports.js';
+import type { PeerMessage } from '../broker/peer-messages.js';
 
 /*
   What crosses rings: a closed catalogue. Numbers are 32-bit, in the machine's order (both ends are this process).

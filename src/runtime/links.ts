@@ -1,11 +1,11 @@
 import { assert } from '../base/assert.js';
+import type { PeerMessage } from '../broker/peer-messages.js';
 import {
   APPENDED,
   type Appended,
   type AppendRequest,
   type ForwardedRun,
   type PeerLinks,
-  type PeerMessage,
   type RunLinks,
   type ShardId,
 } from '../broker/ports.js';

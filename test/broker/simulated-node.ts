@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SeededRandom } from '../../src/base/random.js';
-import { type PeerLinks, type PeerMessage, REFUSED, type ShardId } from '../../src/broker/ports.js';
+import type { PeerMessage } from '../../src/broker/peer-messages.js';
+import { type PeerLinks, REFUSED, type ShardId } from '../../src/broker/ports.js';
 import type { RetainedLimits } from '../../src/broker/retained.js';
 import { ShardBroker } from '../../src/broker/shard-broker.js';
 import { matches } from './naive-matcher.js';

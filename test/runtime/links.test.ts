@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { PeerMessage } from '../../src/broker/ports.js';
+import type { PeerMessage } from '../../src/broker/peer-messages.js';
 import { createRing } from '../../src/ring/layout.js';
 import { Links, type PeerRings } from '../../src/runtime/links.js';
 import type { LinkLimits } from '../../src/runtime/outbound-link.js';

@@ -1,7 +1,8 @@
 import type { Logger } from '../../base/logger.js';
 import type { GroupLog } from '../../journal/ports.js';
 import type { DurableFilters } from '../durable-filters.js';
-import type { PeerMessage, QueueMessage, ShardId } from '../ports.js';
+import type { PeerMessage } from '../peer-messages.js';
+import type { QueueMessage, ShardId } from '../ports.js';
 import { Given } from './given.js';
 import type { QueuedGroup, QueueView, SharedDone, SharedPolicies, SharedQueueHost, SharedQueueMessage, SharedQueueOwner } from './ports.js';
 import { QueueMember } from './queue-member.js';
