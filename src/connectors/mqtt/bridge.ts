@@ -51,8 +51,8 @@ const SESSION_SECONDS = 0xffff_fffe;
 /** A connection that lasted so long was a good one: the next pause is short again. */
 const STABLE_MS = 10_000;
 const CONNECT_MS_MAX = 30_000;
-/** The other side may take it later: quota exceeded, busy, receive maximum. */
-const TRY_LATER: ReadonlySet<number> = new Set([0x88, 0x89, 0x93, 0x96, 0x97]);
+/** It may be taken later: not stored (as RobustMQ says it), unavailable, busy, receive maximum, rate, quota. */
+const TRY_LATER: ReadonlySet<number> = new Set([0x83, 0x88, 0x89, 0x93, 0x96, 0x97]);
 const FAILED_FROM = 0x80;
 
 /*

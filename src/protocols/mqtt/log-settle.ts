@@ -62,12 +62,15 @@ function acknowledge(context: MqttContext, connection: MqttConnection, pending: 
   context.commands.ackRun(connection.id, ackFirstByte, pending.ackReason, slab.space, pending.offset, pending.count);
 }
 
-/** MQTT 5 hears why and may try again; MQTT 3 has no word for it but the end of the connection. */
+/**
+ * MQTT 5 hears why and may try again: 0x97 for a full disk, 0x83 for one that failed. Not 0x80, which may mean a right that is missing
+ * (`mqtt.reveal_denials`), and is final. MQTT 3 has no word for it but the end of the connection.
+ */
 function refuse(context: MqttContext, connection: MqttConnection, pending: PendingRun): void {
   const { slab, offset, count, ackFirstByte, version, outcome, refusal } = pending;
   assert(slab !== null, 'the frames are there until they are refused');
   context.counts[DROP.notStored] += count;
-  const reason = refusal > 0 ? refusal : outcome === APPENDED.full ? REASON.quotaExceeded : REASON.unspecifiedError;
+  const reason = refusal > 0 ? refusal : outcome === APPENDED.full ? REASON.quotaExceeded : REASON.implementationSpecificError;
   if (version === 5) context.commands.ackRun(connection.id, ackFirstByte, reason, slab.space, offset, count);
   else context.endConnection(connection, reason, 'the message could not be stored');
 }

@@ -55,7 +55,7 @@ function refusalOf(context: MqttContext, session: MqttSession, delayed: DelayedT
   const rights = rightsOf(context, session);
   if (!rights.isUnlimited && !rights.mayPublish(delayed.topic, run.qos, run.retain === 1)) return REASON.notAuthorized;
   const delayMs = dueMsOf(delayed.when, context.nowMs) - context.nowMs;
-  return delayMs > context.limits.delayedMaxMs ? REASON.implementationSpecificError : 0;
+  return delayMs > context.limits.delayedMaxMs ? REASON.topicNameInvalid : 0;
 }
 
 /** MQTT 3 has no word for it: who may not hears nothing (MQTT-3.3.5-2 of 3.1.1), else its connection ends rather than that a message is lost in silence. */
@@ -177,7 +177,8 @@ export function onDelayed(context: MqttContext, ticket: number, refusal: number)
 export function onDelayOwnerReplaced(context: MqttContext, owner: ShardId): void {
   for (const [ticket, { owner: asked, question, pending }] of [...context.delays]) {
     if (asked !== owner) continue;
-    if (pending?.ackFirstByte === FIRST_BYTE.pubrec && question.session === 0) onDelayed(context, ticket, REASON.unspecifiedError);
+    if (pending?.ackFirstByte === FIRST_BYTE.pubrec && question.session === 0)
+      onDelayed(context, ticket, REASON.implementationSpecificError);
     else context.broker.sendQueueMessage(owner, question);
   }
 }

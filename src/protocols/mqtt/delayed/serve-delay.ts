@@ -19,11 +19,11 @@ export function onDelay(context: MqttContext, from: ShardId, question: Delay): v
   const topic = context.transport.internTopic(frame.subarray(body + 2, body + 2 + ((frame[body] << 8) | frame[body + 1])));
   const target = topic < 0 ? null : routeOf(context, context.spaceOf(tenant), topic).log;
   if (target === null || target.owner !== context.broker.shard) {
-    answer(REASON.unspecifiedError); // The topic goes to another log since a moment ago: its publisher tries again.
+    answer(REASON.implementationSpecificError); // The topic goes to another log since a moment ago: its publisher tries again.
     return;
   }
   if (journal.state !== 'writable') {
-    answer(journal.state === 'full' ? REASON.quotaExceeded : REASON.unspecifiedError);
+    answer(journal.state === 'full' ? REASON.quotaExceeded : REASON.implementationSpecificError);
     return;
   }
   const log = delayed.logOf(target);
