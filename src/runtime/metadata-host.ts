@@ -45,7 +45,7 @@ export class MetadataHost {
       const access = new NodeAccess(buildNode(parts, handOver, firstPeersOf(handOver.settings.metadata)));
       const calls = new OutsideCalls(post);
       const isAudited = handOver.settings.audit.enabled && handOver.settings.roles.includes('broker'); // Others have no audit log.
-      const witnessed = isAudited ? new WitnessedAccess(access, (changes) => post({ kind: 'changed', changes })) : access;
+      const witnessed = new WitnessedAccess(access, isAudited ? (changes) => post({ kind: 'changed', changes }) : null);
       const grpc = await openGrpcPort(handOver, parts.tls, { access: witnessed, door: access.door, mqtt: calls }, parts);
       const host = new MetadataHost(handOver, post, parts, access, grpc, calls);
       host.#begin();

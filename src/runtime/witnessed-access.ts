@@ -21,9 +21,10 @@ export interface WitnessedChange {
 /** On the metadata thread: what the gRPC API stands on. Each change is looked at first, and told to `note` when it is known what became of it. */
 export class WitnessedAccess implements MetadataAccess {
   readonly #access: MetadataAccess;
-  readonly #note: (changes: readonly WitnessedChange[]) => void;
+  readonly #note: ((changes: readonly WitnessedChange[]) => void) | null;
 
-  constructor(access: MetadataAccess, note: (changes: readonly WitnessedChange[]) => void) {
+  /** @param note null: nobody writes down what is changed. */
+  constructor(access: MetadataAccess, note: ((changes: readonly WitnessedChange[]) => void) | null) {
     this.#access = access;
     this.#note = note;
   }
@@ -34,11 +35,11 @@ export class WitnessedAccess implements MetadataAccess {
 
   propose(envelopes: readonly CommandEnvelope[], deadlineMs: number, done: (answer: ProposeAnswer) => void, by: string): void {
     const tell = (answer: ProposeAnswer): void => {
-      const changes = envelopes.flatMap(({ command }, at): readonly WitnessedChange[] => {
+      const changes = (this.#note === null ? [] : envelopes).flatMap(({ command }, at): readonly WitnessedChange[] => {
         const change = changedByCommand(command);
         return change === null ? [] : [{ by, ...change, error: errorOf(answer, at) }];
       });
-      if (changes.length > 0) this.#note(changes);
+      if (changes.length > 0) this.#note?.(changes);
       done(answer);
     };
     for (const { command } of envelopes) {
@@ -86,7 +87,7 @@ export class WitnessedAccess implements MetadataAccess {
   #told<A extends ClusterAnswer | JoinAnswer>(question: string, ask: object, by: string, done: (answer: A) => void): (answer: A) => void {
     return (answer) => {
       const error = answer.kind === 'done' || answer.kind === 'joined' ? null : 'why' in answer ? answer.why : answer.kind;
-      this.#note([{ by, question, ask, error }]);
+      this.#note?.([{ by, question, ask, error }]);
       done(answer);
     };
   }

@@ -72,7 +72,7 @@ test('witnessed access: what nobody answered is told as unknown, and offsets and
 });
 
 test('witnessed access: a rewrite whose expression is none is refused before it is proposed, and told', () => {
-  const { witnessed, changes } = witness();
+  const { access, witnessed, changes } = witness();
   const value = { tenant: 'default', name: 'r', order: 0, action: 'all', filter: 'a/#', pattern: '(', target: 'b' } as const;
   const command: Command = { kind: 'put-topic-rewrite', value, expected: null };
   let answer: unknown;
@@ -82,5 +82,8 @@ test('witnessed access: a rewrite whose expression is none is refused before it 
   witnessed.propose([{ command, requestId: null }], 1000, done, 'grpc 127.0.0.1:1');
   assert.match(JSON.stringify(answer), /"kind":"invalid","why":"[^"]+"/);
   assert.equal(changes[0].question, 'put-topic-rewrite');
+  answer = null;
+  new WitnessedAccess(access, null).propose([{ command, requestId: null }], 1000, done, 'grpc 127.0.0.1:1');
+  assert.match(JSON.stringify(answer), /"kind":"invalid"/, 'also where nobody writes it down');
   assert.notEqual(changes[0].error, null);
 });
